@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Error bounds: how far an f32 result of a device may be from the exact value, element by element.
+ *
+ * Each call takes what the op takes, all on a "ref" device (others: ERROR_UNSUPPORTED), and returns a tensor of the
+ * op's shape: a bound on |computed - exact| that follows from the arithmetic of the op's kernels, whatever the order of
+ * their sums: u = 2^-24 is the unit roundoff, and the error of each function is what OpenCL and Vulkan guarantee
+ * (docs/precision.md derives them). Infinity where f32 may overflow. It is the exact bound of the algorithm, never
+ * adjusted to a driver. */
+#ifndef DIPOLE_BOUND_H
+#define DIPOLE_BOUND_H
+
+#include <dipole/pairwise.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+DP_API dp_tensor *dp_matmul_bound(dp_device *device, const dp_tensor *a, const dp_tensor *b,
+                                  const dp_matmul_params *params);
+DP_API dp_tensor *dp_conv2d_bound(dp_device *device, const dp_tensor *x, const dp_tensor *w,
+                                  const dp_conv2d_params *params);
+DP_API dp_tensor *dp_map_bound(dp_device *device, const char *formula, dp_args args, int output);
+/* argmax and argmin: how far the value at the returned index may be from the best one. */
+DP_API dp_tensor *dp_reduce_bound(dp_device *device, const dp_tensor *x, dp_reduction reduction, unsigned axes);
+DP_API dp_tensor *dp_scatter_add_rows_bound(dp_device *device, const dp_tensor *y, const dp_tensor *index,
+                                            int64_t n);
+DP_API dp_tensor *dp_scatter_add_bound(dp_device *device, const dp_tensor *y, const dp_tensor *index, int axis,
+                                       int64_t n);
+DP_API dp_tensor *dp_pairwise_bound(dp_device *device, const char *formula, unsigned mode, dp_args args);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

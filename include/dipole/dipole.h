@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dipole: pairwise physics and tensor work on OpenCL, Vulkan, or a plain C reference. This includes all of it. */
+#ifndef DIPOLE_DIPOLE_H
+#define DIPOLE_DIPOLE_H
+
+#include <dipole/base.h>
+#include <dipole/bound.h>
+#include <dipole/data.h>
+#include <dipole/device.h>
+#include <dipole/formula.h>
+#include <dipole/ops.h>
+#include <dipole/pairwise.h>
+#include <dipole/profile.h>
+#include <dipole/tensor.h>
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The primitives but for `pairwise`: matmul, conv2d, map, reduce, gather.
+ *
+ * Every call checks its arguments, records its work on the device and returns a new contiguous tensor (see tensor.h for
+ * ownership and failure). All tensors must live on `device`. Work is asynchronous: dp_read or dp_device_wait bring
+ * back what went wrong on the device. f32 means f32: operands and accumulation. Each op's error bound is in bound.h. */
+#ifndef DIPOLE_OPS_H
+#define DIPOLE_OPS_H
+
+#include <dipole/formula.h>
+#include <dipole/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* C = alpha op(A) op(B) + beta C0. The zero value is the plain product A B. */
+typedef struct dp_matmul_params {
+    bool transpose_a, transpose_b; /* op(X) is X with its last two axes exchanged */
+    float alpha;                   /* 0 means 1 */
+    float beta;
+    const dp_tensor *c; /* C0, broadcast to the result's shape; needed where beta is not 0 */
+} dp_matmul_params;
+
+/* Matrix product of f32 tensors. op(A): [..., m, k], op(B): [..., k, n], result: [..., m, n]. Leading axes are batches and
+ * broadcast as in NumPy. Any strides. k = 0 gives beta C0. `params` may be NULL. */
+DP_API dp_tensor *dp_matmul(dp_device *device, const dp_tensor *a, const dp_tensor *b,
+                            const dp_matmul_params *params);
+
+/* Two-dimensional convolution, in the sense of machine learning (cross-correlation). Index 0 is the height (rows), 1 the
+ * width. The zero value is stride 1, no padding, dilation 1, one group. */
+typedef struct dp_conv2d_params {
+    int stride[2];   /* 0 means 1 */
+    int padding[2];  /* zeros on both sides of each axis */
+    int dilation[2]; /* 0 means 1 */
+    int groups;      /* 0 means 1; divides both numbers of channels */
+} dp_conv2d_params;
+
+/* x: [N, C, H, W], w: [K, C / groups, R, S], result: [N, K, P, Q] with
+ * P = (H + 2 padding - dilation (R - 1) - 1) / stride + 1 rounded down, Q alike; f32, any strides:
+ * y[n,k,p,q] = sum_{c,r,s} w[k,c,r,s] x[n, g C/groups + c, p stride - padding + r dilation, ...], g = k / (K / groups). */
+DP_API dp_tensor *dp_conv2d(dp_device *device, const dp_tensor *x, const dp_tensor *w,
+                            const dp_conv2d_params *params);
+
+/* A formula (see docs/formula.md) element by element. Tensors that it names are f32 and broadcast against each other
+ * as in NumPy; other names are scalars of the call. The result has the broadcast shape. */
+DP_API dp_tensor *dp_map(dp_device *device, const char *formula, dp_args args);
+
+/* The same for a formula with `count` outputs ("m2 = b * m + (1 - b) * g; p - lr * m2, m2"), written into existing f32
+ * tensors that have the broadcast shape. An output may be one of the arguments (the same view of it), not overlap it otherwise. */
+DP_API dp_status dp_map_into(dp_device *device, const char *formula, dp_args args, dp_tensor *const *outputs,
+                             int count);
+
+typedef enum dp_reduction {
+    DP_SUM,
+    DP_MEAN,      /* NaN over no elements */
+    DP_MAX,       /* -infinity over no elements */
+    DP_MIN,       /* +infinity over no elements */
+    DP_ARGMAX,    /* i32: index of the first maximum; -1 over no elements */
+    DP_ARGMIN,    /* i32: index of the first minimum; -1 over no elements */
+    DP_LOGSUMEXP, /* log sum exp(x), without overflow; -infinity over no elements */
+    DP_REDUCTION_COUNT
+} dp_reduction;
+
+DP_API const char *dp_reduction_name(dp_reduction reduction); /* "sum", ... */
+
+/* Axes of a reduction, or'ed: DP_AXIS(0) | DP_AXIS(2). DP_ALL_AXES is all. DP_KEEP_AXES keeps them with size 1. */
+#define DP_AXIS(axis) (1u << (axis))
+#define DP_ALL_AXES 0xffu
+#define DP_KEEP_AXES 0x100u
+
+/* Reduces an f32 tensor over `axes`. Where several are reduced, argmax and argmin count the elements of the reduced
+ * axes in row-major order. A NaN among the elements makes the result NaN, or any index. */
+DP_API dp_tensor *dp_reduce(dp_device *device, const dp_tensor *x, dp_reduction reduction, unsigned axes);
+
+/* Picks rows: x: [n, ...], index: i32 of any shape s, result: s followed by x's other axes. An embedding lookup.
+ * x may be f32 or i32. An index outside of 0 .. n - 1 gives NaN (i32: the least integer). */
+DP_API dp_tensor *dp_gather_rows(dp_device *device, const dp_tensor *x, const dp_tensor *index);
+
+/* Picks elements along one axis: index: i32 with x's rank and sizes but along `axis`; result has index's shape:
+ * y[.., t, ..] = x[.., index[.., t, ..], ..]. Out of range as above. */
+DP_API dp_tensor *dp_gather(dp_device *device, const dp_tensor *x, const dp_tensor *index, int axis);
+
+/* The adjoints: adds each element of f32 `y` where the gather would have read it, in increasing order of the position in
+ * `index`, into zeros; an index out of range adds nowhere. The result has n rows, or size n along `axis`. */
+DP_API dp_tensor *dp_scatter_add_rows(dp_device *device, const dp_tensor *y, const dp_tensor *index, int64_t n);
+DP_API dp_tensor *dp_scatter_add(dp_device *device, const dp_tensor *y, const dp_tensor *index, int axis,
+                                 int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reductions over all pairs of points of a formula, without ever storing the N x M matrix. */
+#ifndef DIPOLE_PAIRWISE_H
+#define DIPOLE_PAIRWISE_H
+
+#include <dipole/ops.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a pairwise call reduces (see dp_reduction) and over which side; DP_EXCLUDE_SELF may be or'ed to it. */
+#define DP_OVER_J 0x000u   /* for every i, over j: N results */
+#define DP_OVER_I 0x100u   /* for every j, over i: M results */
+#define DP_OVER_ALL 0x200u /* over all pairs: one result */
+#define DP_EXCLUDE_SELF 0x400u /* leave out the pairs with i = j; a mean divides by the pairs that are left */
+
+enum {
+    DP_SUM_J = DP_SUM | DP_OVER_J,
+    DP_MEAN_J = DP_MEAN | DP_OVER_J,
+    DP_MAX_J = DP_MAX | DP_OVER_J,
+    DP_MIN_J = DP_MIN | DP_OVER_J,
+    DP_ARGMAX_J = DP_ARGMAX | DP_OVER_J,
+    DP_ARGMIN_J = DP_ARGMIN | DP_OVER_J,
+    DP_LOGSUMEXP_J = DP_LOGSUMEXP | DP_OVER_J,
+    DP_SUM_I = DP_SUM | DP_OVER_I,
+    DP_MEAN_I = DP_MEAN | DP_OVER_I,
+    DP_MAX_I = DP_MAX | DP_OVER_I,
+    DP_MIN_I = DP_MIN | DP_OVER_I,
+    DP_ARGMAX_I = DP_ARGMAX | DP_OVER_I,
+    DP_ARGMIN_I = DP_ARGMIN | DP_OVER_I,
+    DP_LOGSUMEXP_I = DP_LOGSUMEXP | DP_OVER_I,
+    DP_SUM_ALL = DP_SUM | DP_OVER_ALL,
+    DP_MEAN_ALL = DP_MEAN | DP_OVER_ALL,
+    DP_MAX_ALL = DP_MAX | DP_OVER_ALL,
+    DP_MIN_ALL = DP_MIN | DP_OVER_ALL,
+    DP_LOGSUMEXP_ALL = DP_LOGSUMEXP | DP_OVER_ALL
+};
+
+/* For every i (or j, or in all) reduces `formula` over the other side. In the formula `x[i]` and `x[j]` are row i or j of
+ * a tensor: a scalar where it has rank 1, a vector of d components where it is [N, d]; a plain name is a scalar of the
+ * call, or a tensor of rank 0 (scalar) or 1 (vector of the call). All tensors are f32, of any strides. Those that are
+ * indexed by i agree in N, those by j in M, and each side must occur.
+ *
+ * `mode` is one of the constants above. The result has shape [N], [M] or [] for a scalar formula, and one more axis of
+ * size d for a vector one; argmax and argmin are for scalar formulas, give i32 and need DP_OVER_I or DP_OVER_J. Over
+ * no pairs as in dp_reduction. Memory besides arguments and result is O(N d + M).
+ *
+ * Example: energy of charges in 3-D, Plummer softened.
+ *   dp_pairwise(dev, "0.5 * q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + eps^2)", DP_SUM_ALL | DP_EXCLUDE_SELF,
+ *               DP_ARGS({"x", x}, {"q", q}, {.name = "eps", .scalar = 1e-3}));
+ * Errors: ERROR_FORMULA (message with the column), ERROR_ARGUMENT, ERROR_UNSUPPORTED, ERROR_MEMORY. */
+DP_API dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A profile: every launch timed while it is on, and summed by kernel. */
+#ifndef DIPOLE_PROFILE_H
+#define DIPOLE_PROFILE_H
+
+#include <dipole/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dp_profile_entry {
+    char kernel[48];
+    uint64_t launches;
+    double seconds; /* on the device where DP_FEATURE_TIMESTAMPS is set; else by the host's clock around each launch */
+    double flops;   /* as the op counts them */
+    double bytes;   /* read and written at least */
+} dp_profile_entry;
+
+/* Forgets what was recorded and turns timing on or off. Where a device has no timestamps, each launch is waited for. */
+DP_API dp_status dp_profile(dp_device *device, bool on);
+/* Waits for the device, writes at most `capacity` entries, the longest first, and returns how many there are. */
+DP_API size_t dp_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What everything stands on: allocation, errors, shapes, the device and tensor structs. */
+#ifndef DP_CORE_CORE_H
+#define DP_CORE_CORE_H
+
+#include <dipole/tensor.h>
+#include <stdarg.h>
+
+#define DP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define DP_MIN2(a, b) ((a) < (b) ? (a) : (b))
+#define DP_MAX2(a, b) ((a) > (b) ? (a) : (b))
+#define DP_CEIL_DIV(a, b) (((a) + (b) - 1) / (b))
+
+#if defined(__GNUC__)
+#define DP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define DP_PRINTF(format, first)
+#endif
+
+/* Allocation. Zeroed; NULL where count * size overflows or memory is out. dp__grow doubles a growable array so that
+ * `needed` elements fit, keeping its contents; false (and the array untouched) where memory is out. */
+void *dp__alloc(size_t count, size_t size);
+bool dp__grow(void *array_pointer, size_t *capacity, size_t needed, size_t size);
+void dp__free(void *memory);
+
+/* Text that grows; after a failed allocation it stays empty and `failed` is set, so appends need no checks. */
+typedef struct dp__text {
+    char *data; /* NUL-terminated, or NULL while empty */
+    size_t length, capacity;
+    bool failed;
+} dp__text;
+
+void dp__text_add(dp__text *text, const char *format, ...) DP_PRINTF(2, 3);
+void dp__text_add_range(dp__text *text, const char *data, size_t length);
+void dp__text_free(dp__text *text);
+
+/* A buffer: memory of one device, shared by the tensors that are views of it. */
+typedef struct dp__buffer {
+    int references;
+    struct dp_device *device;
+    uint64_t bytes; /* at least 4 */
+    void *handle;   /* the backend's; for "ref" the host memory itself */
+} dp__buffer;
+
+struct dp_device {
+    const struct dp__backend *backend;
+    void *state; /* the backend's */
+    dp_device_info info;
+    dp_status status; /* the first failure since dp_clear */
+    bool lost;
+    char message[512];
+    struct dp_tensor *tensors; /* every handle that lives on the device */
+    uint64_t bytes_in_use;
+};
+
+struct dp_tensor {
+    int references;
+    dp_device *device;
+    dp__buffer *buffer;
+    dp_dtype dtype;
+    dp_shape shape;
+    int64_t stride[DP_MAX_RANK]; /* elements */
+    int64_t offset;              /* of the first element in the buffer, in elements */
+    struct dp_tensor *previous, *next; /* in device->tensors */
+};
+
+/* Keeps the failure in the device (NULL is fine) unless one is kept already, and returns `status`. */
+dp_status dp__fail(dp_device *device, dp_status status, const char *format, ...) DP_PRINTF(3, 4);
+/* Marks the device as lost, for good. */
+dp_status dp__lose(dp_device *device, const char *format, ...) DP_PRINTF(2, 3);
+
+#define DP_CHECK(expression)                                                                                 \
+    do {                                                                                                     \
+        const dp_status status_ = (expression);                                                              \
+        if (status_ != DP_OK)                                                                                \
+            return status_;                                                                                  \
+    } while (0)
+
+/* Shapes. */
+int64_t dp__shape_size(const dp_shape *shape); /* elements; -1 where a size is negative or the product overflows */
+bool dp__shape_equal(const dp_shape *a, const dp_shape *b);
+/* NumPy's rule; false where they do not fit. */
+bool dp__shape_broadcast(const dp_shape *a, const dp_shape *b, dp_shape *result);
+/* "[2, 3]" in one of a few rotating static-free buffers: the caller gives it. Returns `text`. */
+#define DP_SHAPE_TEXT 192
+const char *dp__shape_text(const dp_shape *shape, char text[DP_SHAPE_TEXT]);
+
+/* Loop nests over several views of the same shape. Drops axes of size 1 and merges neighbours that are one run in each
+ * view, so that most nests become one loop. `stride[v][axis]` are the views' strides, all in elements. */
+#define DP__NEST_VIEWS (16 + 8)
+typedef struct dp__nest {
+    int rank;  /* may be 0: one element */
+    int views;
+    int64_t dim[DP_MAX_RANK];
+    int64_t stride[DP__NEST_VIEWS][DP_MAX_RANK];
+} dp__nest;
+void dp__nest_collapse(dp__nest *nest);
+
+/* Tensors. */
+/* A new handle with its own buffer, contiguous; NULL with the reason kept. */
+dp_tensor *dp__tensor_create(dp_device *device, dp_dtype dtype, dp_shape shape);
+/* A new handle on the buffer of `tensor` with its dtype, shape, strides and offset, which the caller changes. */
+dp_tensor *dp__tensor_view(dp_tensor *tensor);
+/* Strides of `tensor` as seen from the shape it is broadcast to (0 where it repeats). */
+void dp__broadcast_strides(const dp_tensor *tensor, const dp_shape *shape, int64_t stride[DP_MAX_RANK]);
+bool dp__tensor_overlaps_itself(const dp_tensor *tensor);
+/* The range of elements of the buffer that the tensor's elements lie in: [*first, *end). Empty tensors: equal. */
+void dp__tensor_range(const dp_tensor *tensor, int64_t *first, int64_t *end);
+
+/* Checks the arguments that every op has: device open, not lost, tensor not NULL and on `device`. `name` is the
+ * argument's name for the message. */
+dp_status dp__check_device(dp_device *device);
+dp_status dp__check_tensor(dp_device *device, const dp_tensor *tensor, const char *name);
+dp_status dp__check_dtype(dp_device *device, const dp_tensor *tensor, const char *name, dp_dtype dtype);
+
+/* Buffers. */
+dp__buffer *dp__buffer_create(dp_device *device, uint64_t bytes); /* NULL with the reason kept */
+void dp__buffer_release(dp__buffer *buffer);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The expression language: text to a typed list of nodes (parse.c), the same list made smaller (simplify.c), and the
+ * statements of a kernel (emit.c). docs/formula.md is the language's description for users.
+ *
+ * A formula is   [name = expression ;]*  expression [, expression]*   : named intermediate values, then the outputs. */
+#ifndef DP_EXPR_EXPR_H
+#define DP_EXPR_EXPR_H
+
+#include "core/core.h"
+
+/* Node kinds: name, number of operands. Comparisons and logic give 1 or 0; any value but 0 is true.
+ * A scalar operand next to a vector is repeated for each component. */
+#define DP__NODE_LIST(X)                                                                                     \
+    X(CONST, 0)                                                                                              \
+    X(SYMBOL, 0)   /* a name, of the call or indexed by i or j */                                            \
+    X(ADD, 2)                                                                                                \
+    X(SUB, 2)                                                                                                \
+    X(MUL, 2)                                                                                                \
+    X(DIV, 2)                                                                                                \
+    X(POW, 2)                                                                                                \
+    X(NEG, 1)                                                                                                \
+    X(LT, 2)                                                                                                 \
+    X(LE, 2)                                                                                                 \
+    X(EQ, 2)                                                                                                 \
+    X(NE, 2)                                                                                                 \
+    X(AND, 2)                                                                                                \
+    X(OR, 2)                                                                                                 \
+    X(NOT, 1)                                                                                                \
+    X(SELECT, 3) /* select(condition, a, b): a where the condition holds, else b; the other may be anything, NaN too */ \
+    X(MIN, 2)                                                                                                \
+    X(MAX, 2)                                                                                                \
+    X(ABS, 1)                                                                                                \
+    X(SIGN, 1) /* -1, 0, 1 */                                                                                \
+    X(FLOOR, 1)                                                                                              \
+    X(EXP, 1)                                                                                                \
+    X(LOG, 1)                                                                                                \
+    X(SQRT, 1)                                                                                               \
+    X(RSQRT, 1)                                                                                              \
+    X(SIN, 1)                                                                                                \
+    X(COS, 1)                                                                                                \
+    X(TANH, 1)                                                                                               \
+    X(SIGMOID, 1)                                                                                            \
+    X(SUM, 1)     /* over the components of a vector; a scalar operand is itself */                          \
+    X(LARGEST, 1) /* the largest component */                                                                \
+    X(SMALLEST, 1)
+
+typedef enum dp__node_kind {
+#define DP__NODE_ENUM(name, operands) DP__NODE_##name,
+    DP__NODE_LIST(DP__NODE_ENUM)
+#undef DP__NODE_ENUM
+        DP__NODE_KIND_COUNT
+} dp__node_kind;
+
+typedef enum dp__side { DP__SIDE_CALL, DP__SIDE_I, DP__SIDE_J } dp__side;
+
+typedef struct dp__node {
+    dp__node_kind kind;
+    int dim;        /* 0: scalar; d >= 1: a vector of d components */
+    int operand[3]; /* indices into dp__expr.nodes, always smaller than the node's own; -1 where there is none */
+    double value;   /* CONST */
+    int symbol;     /* SYMBOL: index into the symbols given to dp__expr_parse */
+    dp__side side;  /* SYMBOL: how it is indexed */
+} dp__node;
+
+typedef struct dp__expr {
+    dp__node *nodes; /* operands before their users */
+    int node_count;
+    int *outputs; /* node of each output */
+    int output_count;
+    int symbol_count; /* as given to dp__expr_parse */
+} dp__expr;
+
+/* A name that the formula may use, and what it is: the dimension of its rows when it is indexed (x[i], x[j]) and of itself
+ * when it is not. 0: a scalar, d >= 1: a vector, DP__NO_FORM: may not be used in that form. */
+#define DP__NO_FORM (-1)
+typedef struct dp__symbol {
+    const char *name;
+    int row_dim, call_dim;
+} dp__symbol;
+
+/* Parses and types. On failure returns ERROR_FORMULA or ERROR_MEMORY with a message of a few lines in `message`: what is
+ * wrong and at which column (from 1), then the formula's line and a caret under it (cut around the column where it is long).
+ * Never crashes, overflows a stack or takes more than O(length) memory, whatever the text. The list is as the user wrote it:
+ * nothing is folded but the sugar (dot, sqdist, norm, norm_p, mean, clamp, sums of vectors), which becomes other nodes. */
+dp_status dp__expr_parse(const char *text, const dp__symbol *symbols, int symbol_count, dp__expr **result,
+                         char *message, size_t message_size);
+void dp__expr_free(dp__expr **expr);
+dp__expr *dp__expr_clone(const dp__expr *expr);
+
+/* Exchanges i and j, in place. */
+void dp__expr_swap_sides(dp__expr *expr);
+/* Whether symbol s is used on that side. */
+bool dp__expr_uses(const dp__expr *expr, int symbol, dp__side side);
+
+/* A new list, equal in value but for rounding: constants folded (as double, results must be finite), x^2 and other small
+ * integer and half-integer powers expanded into products, sqrt and rsqrt, neutral elements dropped, equal subexpressions
+ * shared, dead nodes dropped. NULL where memory is out. Never turns a finite value into a NaN or infinity or the reverse. */
+dp__expr *dp__expr_simplify(const dp__expr *expr);
+
+/* FLOPs of one evaluation of all outputs (one pair, one element): add, mul, compare, min, max, select, fma halves count 1;
+ * div, sqrt, rsqrt, exp, log, sin, cos, tanh, sigmoid, pow count 1 too, as is the custom. */
+double dp__expr_flops(const dp__expr *expr);
+
+/* Largest dim of any node that is a vector; 0 where there is none. */
+int dp__expr_max_dim(const dp__expr *expr);
+
+/* The statements of a kernel that compute the outputs, the same text for OpenCL C and GLSL: it uses nothing but the type
+ * REAL, the names below, + - * /, and the macros of kernels/math.h: FMA RSQRT SQRT EXP LOG SIN COS TANH SIGMOID POW(x, y) FLOOR
+ * ABS SIGN MIN MAX LT LE EQ NE(x, y) SELECT(c, x, y) SPLAT(literal). Comparisons are REALs of 0 and 1.
+ * (AND is x * y != 0 by NE, and so on: emit.c's business.)
+ *
+ * Names it reads: SYM<s>_I(c), SYM<s>_J(c), SYM<s>_C(c): component c (an int expression; 0 for a scalar) of symbol s on that
+ * side, as a REAL; macros that the kernel's body defines.
+ *
+ * unroll = true: straight-line text, each component of each vector its own variable, ends with one statement
+ *   OUTPUT(o, c, value);   for each output o and component c.
+ * For map and for pairs of low dimension: the text stands once, inside the body's loops.
+ *
+ * unroll = false: vectors are walked by loops over the component, for a block of BLOCK pairs at once, and never stored. The
+ * text is a sequence of phases at the top level of the pair loop's body:
+ *     REAL s4[BLOCK];  UNROLL for (int b = 0; b < BLOCK; b++) s4[b] = SPLAT(0.0f);
+ *     for (int c = 0; c < 784; c++) { UNROLL for (int b = 0; b < BLOCK; b++) { ... s4[b] = FMA(v3, v3, s4[b]); } }
+ *   then scalars that a later loop over components needs, kept as v7[BLOCK], and so on, and last
+ *     UNROLL for (int b = 0; b < BLOCK; b++) { ... OUTPUT(o, 0, value); }               for scalar outputs,
+ *     for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++) { UNROLL for b { ... OUTPUT(o, c, value); } }   for vector outputs.
+ * SYM<s>_J(c) may use the variable b, the pair's number in the block; so may OUTPUT. Sums over components run in blocks of
+ * at most 128 additions before they are added to the total, so that their error does not grow with the dimension. */
+typedef struct dp__emit_options {
+    bool unroll;
+    int indent; /* spaces before each line */
+} dp__emit_options;
+void dp__expr_emit(const dp__expr *expr, const dp__emit_options *options, dp__text *text);
+
+#endif

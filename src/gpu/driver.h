@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What OpenCL and Vulkan differ in, and nothing else: the contract between src/gpu and a GPU backend's folder. The rest
+ * (plans, kernel cache, tuning, profile) is shared and calls these. One queue, in order. */
+#ifndef DP_GPU_DRIVER_H
+#define DP_GPU_DRIVER_H
+
+#include "backend.h"
+
+#define DP__MAX_BINDINGS 20    /* buffers of one kernel */
+#define DP__MAX_PARAMS 32      /* 32-bit words of one launch: Vulkan guarantees 128 bytes of push constants */
+
+/* What plans are made from. Filled by the driver at open, corrected where a driver is known to lie. */
+typedef struct dp__gpu_limits {
+    dp_device_type type;
+    char vendor[64], name[128]; /* as in dp_device_info */
+    uint32_t max_group_size;    /* work-items */
+    uint32_t max_group_dim[3];
+    uint64_t max_groups[3];
+    uint64_t local_bytes;
+    uint64_t max_tensor_bytes; /* one binding, one allocation */
+    uint32_t max_bindings;
+    uint32_t max_vector; /* widest explicit vector of the dialect that pays at all: OpenCL 16, GLSL 4 */
+    uint32_t compute_units;
+    uint32_t subgroup_size;
+} dp__gpu_limits;
+
+/* A kernel's source: complete text of the driver's dialect (see source.h), its entry point, its fixed group size. */
+typedef struct dp__kernel_source {
+    const char *name; /* "matmul"; OpenCL's kernel function is called so too, GLSL's main */
+    const char *text; /* NUL-terminated */
+    uint32_t group[3];
+    int bindings; /* buffers 0 .. bindings - 1 */
+    int params;   /* 32-bit words: OpenCL's arguments after the buffers, GLSL's push constants */
+} dp__kernel_source;
+
+typedef struct dp__binding {
+    dp__buffer *buffer;
+    bool writes; /* the kernel writes it (and may read it) */
+} dp__binding;
+
+typedef struct dp__launch {
+    const char *kernel_name; /* for the profile; static */
+    void *kernel;            /* from kernel_create */
+    uint32_t group[3];       /* work-items of a group: the kernel's */
+    uint32_t groups[3];      /* number of groups, each >= 1 and within the limits */
+    dp__binding binding[DP__MAX_BINDINGS];
+    int bindings;
+    uint32_t param[DP__MAX_PARAMS];
+    int params;
+    double flops, bytes;
+} dp__launch;
+
+typedef struct dp__gpu dp__gpu;
+
+typedef struct dp__gpu_driver {
+    const char *name;
+    bool glsl; /* the dialect: GLSL 4.50 for Vulkan 1.1, else OpenCL C 1.2 */
+
+    /* open fills gpu->driver_state and gpu->limits; gpu->device->info is the listing's entry. Nothing is left on failure. */
+    dp_status (*open)(dp__gpu *gpu, size_t index);
+    void (*close)(dp__gpu *gpu); /* waits; all kernels and buffers are gone by then */
+
+    /* Contracts as in backend.h. Offsets and sizes are any number of bytes. */
+    dp_status (*buffer_create)(dp__gpu *gpu, uint64_t bytes, void **handle);
+    void (*buffer_destroy)(dp__gpu *gpu, void *handle);
+    dp_status (*buffer_write)(dp__gpu *gpu, void *handle, uint64_t offset, const void *data, uint64_t bytes);
+    dp_status (*buffer_read)(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
+
+    /* Builds. A source that does not compile is our bug, or the driver's: ERROR_DRIVER with the first lines of the log; with
+     * DIPOLE_DEBUG=kernels in the environment the whole log and the numbered source go to stderr. */
+    dp_status (*kernel_create)(dp__gpu *gpu, const dp__kernel_source *source, void **kernel);
+    void (*kernel_destroy)(dp__gpu *gpu, void *kernel); /* launches in flight may still use it */
+
+    /* Records a launch behind all earlier ones: it sees what they wrote. Asynchronous. The driver submits on its own when enough
+     * work (by launch->flops and ->bytes) or enough launches are recorded. The buffers stay alive until it is done, even when
+     * buffer_destroy is called right after. While gpu->profiling, the launch is timed. */
+    dp_status (*launch)(dp__gpu *gpu, const dp__launch *launch);
+    dp_status (*flush)(dp__gpu *gpu); /* submits what is recorded; does not wait */
+    /* Submits and waits; passes the time of every timed launch that is done to dp__profile_add, and reports errors. */
+    dp_status (*wait)(dp__gpu *gpu);
+} dp__gpu_driver;
+
+/* One open GPU device: device->state of both GPU backends. */
+struct dp__gpu {
+    dp_device *device;
+    const dp__gpu_driver *driver;
+    void *driver_state;
+    dp__gpu_limits limits;
+    bool profiling;
+    struct dp__profile *profile;
+    struct dp__kernel_cache *cache;
+};
+
+/* gpu/profile.c. `name` is a kernel's; seconds of one launch. */
+void dp__profile_add(dp__gpu *gpu, const char *name, double seconds, double flops, double bytes);
+
+/* gpu/gpu.c: the functions of dp__backend that both GPU backends share. A backend's table is its own list() and open() (which
+ * calls dp__gpu_open with its driver) and these. */
+dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index);
+void dp__gpu_close(dp_device *device);
+dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer);
+void dp__gpu_buffer_destroy(dp_device *device, dp__buffer *buffer);
+dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t offset, const void *data,
+                               uint64_t bytes);
+dp_status dp__gpu_buffer_read(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data,
+                              uint64_t bytes);
+dp_status dp__gpu_supports(dp_device *device, dp__op op, const void *call);
+dp_status dp__gpu_run(dp_device *device, dp__op op, const void *call);
+dp_status dp__gpu_wait(dp_device *device);
+dp_status dp__gpu_profile(dp_device *device, bool on);
+size_t dp__gpu_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
+
+#define DP__GPU_BACKEND(backend_name, list_function, open_function)                                          \
+    {                                                                                                        \
+        .name = backend_name, .list = list_function, .open = open_function, .close = dp__gpu_close,          \
+        .buffer_create = dp__gpu_buffer_create, .buffer_destroy = dp__gpu_buffer_destroy,                    \
+        .buffer_write = dp__gpu_buffer_write, .buffer_read = dp__gpu_buffer_read,                            \
+        .supports = dp__gpu_supports, .run = dp__gpu_run, .wait = dp__gpu_wait, .profile = dp__gpu_profile,  \
+        .profile_list = dp__gpu_profile_list                                                                 \
+    }
+
+#endif

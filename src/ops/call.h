@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an op hands to a backend: one struct an op. The front (ops/NAME.c) has validated, broadcast and allocated: shapes
+ * agree, dtypes are supported, all tensors are on the device, `out` is contiguous unless said otherwise. Tensors of no
+ * elements reach a backend only where there is still something to write.
+ *
+ * `bound`: write the error bound of bound.h instead of the result; only "ref" supports it. */
+#ifndef DP_OPS_CALL_H
+#define DP_OPS_CALL_H
+
+#include "backend.h"
+#include "expr/expr.h"
+#include <dipole/ops.h>
+
+/* out[...] = in[...], as 32-bit words, any strides on both sides. `in` is broadcast to out's shape already. */
+typedef struct dp__copy_call {
+    const dp_tensor *in;
+    dp_tensor *out;
+} dp__copy_call;
+
+/* See dp_uniform and dp_randn. */
+typedef struct dp__random_call {
+    uint64_t seed;
+    bool normal;
+    float low, high;
+    dp_tensor *out;
+} dp__random_call;
+
+/* out = alpha a b + beta c. Transposes are in the strides: a is [B.., m, k], b [B.., k, n], c (NULL with beta 0) and out
+ * [B.., m, n], all of the same rank and batch shape; broadcast batches have stride 0. */
+typedef struct dp__matmul_call {
+    const dp_tensor *a, *b, *c;
+    dp_tensor *out;
+    float alpha, beta;
+    bool bound;
+} dp__matmul_call;
+
+typedef struct dp__conv2d_call {
+    const dp_tensor *x, *w; /* [N, C, H, W] and [K, C / groups, R, S], any strides */
+    dp_tensor *out;         /* [N, K, P, Q] */
+    int stride[2], padding[2], dilation[2], groups; /* with the defaults filled in */
+    bool bound;
+} dp__conv2d_call;
+
+/* Element by element. Symbol s of the formula is `in[s]`, broadcast to the shape of the outputs (strides), or where that is
+ * NULL the scalar `scalar[s]`. Outputs have any strides; an output may be the same view as an input. */
+typedef struct dp__map_call {
+    const dp__expr *expr;
+    const dp_tensor *in[DP_MAX_ARGS];
+    float scalar[DP_MAX_ARGS];
+    dp_tensor *out[DP_MAX_ARGS];
+    bool bound; /* then out[0] takes the bound of output `bound_output` */
+    int bound_output;
+} dp__map_call;
+
+/* x has rank kept + reduced: its axes are permuted so that the kept ones come first; out has the kept axes, row-major. */
+typedef struct dp__reduce_call {
+    const dp_tensor *x;
+    dp_tensor *out;
+    dp_reduction reduction;
+    int reduced; /* how many of x's last axes are reduced */
+    bool bound;
+} dp__reduce_call;
+
+/* out[o, t, i] = x[o, index[o, t, i], i]; all three of rank 3, any strides, index broadcast where rows are picked. */
+typedef struct dp__gather_call {
+    const dp_tensor *x, *index;
+    dp_tensor *out;
+} dp__gather_call;
+
+/* out[o, index[o, t, i], i] += y[o, t, i] from zeros, in increasing order of t; all three of rank 3. */
+typedef struct dp__scatter_add_call {
+    const dp_tensor *y, *index;
+    dp_tensor *out;
+    bool bound;
+} dp__scatter_add_call;
+
+/* Always over j with i kept: DP_OVER_I was turned around by exchanging the sides of the formula. Symbol s is `in[s]` (rank 1
+ * or 2 where it is indexed, 0 or 1 where it is of the call) or `scalar[s]`. `all`: reduce over i too; out then has one
+ * row. out is [n, d] for a vector formula, [n] for a scalar one (n = 1 with `all`). One output in expr. */
+typedef struct dp__pairwise_call {
+    const dp__expr *expr;
+    const dp_tensor *in[DP_MAX_ARGS];
+    float scalar[DP_MAX_ARGS];
+    dp_tensor *out;
+    dp_reduction reduction;
+    bool all, exclude_self, bound;
+    int64_t n, m;
+} dp__pairwise_call;
+
+/* dispatch.c: supports and runs `call` on the device of the op; the only crossing into a backend. */
+dp_status dp__dispatch(dp_device *device, dp__op op, const void *call);
+
+#endif
