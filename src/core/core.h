@@ -12,9 +12,9 @@
 #define DP_CEIL_DIV(a, b) (((a) + (b) - 1) / (b))
 
 #if defined(__GNUC__)
-#define DP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define DP_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define DP_PRINTF(format, first)
+#define DP_PRINTF(text, first)
 #endif
 
 /* Allocation. Zeroed; NULL where count * size overflows or memory is out. dp__grow doubles a growable array so that
@@ -81,7 +81,7 @@ int64_t dp__shape_size(const dp_shape *shape); /* elements; -1 where a size is n
 bool dp__shape_equal(const dp_shape *a, const dp_shape *b);
 /* NumPy's rule; false where they do not fit. */
 bool dp__shape_broadcast(const dp_shape *a, const dp_shape *b, dp_shape *result);
-/* "[2, 3]" in one of a few rotating static-free buffers: the caller gives it. Returns `text`. */
+/* "[2, 3]" into the caller's `text`, which it returns. */
 #define DP_SHAPE_TEXT 192
 const char *dp__shape_text(const dp_shape *shape, char text[DP_SHAPE_TEXT]);
 
