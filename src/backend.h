@@ -34,8 +34,7 @@ typedef struct dp__backend {
     dp_status (*buffer_read)(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data,
                              uint64_t bytes);
 
-    /* Whether this very call can run; the reason is kept if not. `call` is the op's struct in ops/call.h. */
-    dp_status (*supports)(dp_device *device, dp__op op, const void *call);
+    /* Runs the op, `call` being its struct in ops/call.h; ERROR_UNSUPPORTED with the reason, and nothing done, where it cannot. */
     dp_status (*run)(dp_device *device, dp__op op, const void *call);
     dp_status (*wait)(dp_device *device);
 

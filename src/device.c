@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices: listing over all backends, choosing, opening, closing. */
+#include "backend.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t dp_device_list(dp_device_info *infos, size_t capacity)
+{
+    size_t total = 0;
+    char hint[1];
+    const dp__backend *backend;
+    if (!infos)
+        capacity = 0;
+    for (size_t index = 0; (backend = dp__backend_at(index)); index++) {
+        const size_t room = total < capacity ? capacity - total : 0;
+        total += backend->list(room ? infos + total : NULL, room, hint, sizeof hint);
+    }
+    return total;
+}
+
+const char *dp_backend_name(size_t index, char *hint, size_t hint_size)
+{
+    const dp__backend *backend = dp__backend_at(index);
+    if (hint && hint_size > 0) {
+        hint[0] = '\0';
+        char reason[256] = "";
+        if (backend && backend->list(NULL, 0, reason, sizeof reason) == 0)
+            snprintf(hint, hint_size, "%s", reason);
+    }
+    return backend ? backend->name : NULL;
+}
+
+const char *dp_device_type_name(dp_device_type type)
+{
+    switch (type) {
+    case DP_DEVICE_REFERENCE: return "reference";
+    case DP_DEVICE_SOFTWARE_GPU: return "software GPU";
+    case DP_DEVICE_CPU: return "CPU";
+    case DP_DEVICE_ACCELERATOR: return "accelerator";
+    case DP_DEVICE_INTEGRATED_GPU: return "integrated GPU";
+    case DP_DEVICE_DISCRETE_GPU: return "discrete GPU";
+    }
+    return "unknown";
+}
+
+/* The best device among those of one backend (by name), or of all. False where there is none. Where two are equally good the
+ * first listed one is taken. */
+static bool choose_best(const dp_device_info *infos, size_t count, const char *backend, dp_device_info *best)
+{
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        if (backend && strcmp(infos[i].backend, backend) != 0)
+            continue;
+        if (!found || infos[i].type > best->type)
+            *best = infos[i];
+        found = true;
+    }
+    return found;
+}
+
+static bool choose(const dp_device_info *infos, size_t count, const char *id, dp_device_info *chosen)
+{
+    if (!id)
+        return choose_best(infos, count, NULL, chosen);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(infos[i].id, id) == 0) {
+            *chosen = infos[i];
+            return true;
+        }
+    }
+    return choose_best(infos, count, id, chosen);
+}
+
+/* Tells what there is instead of the device that was asked for. */
+static dp_status fail_missing(dp_device *device, const char *id, const dp_device_info *infos, size_t count)
+{
+    dp__text known = {0};
+    for (size_t i = 0; i < count; i++)
+        dp__text_add(&known, "%s%s", i ? ", " : "", infos[i].id);
+    char hint[256] = "";
+    const char *name;
+    for (size_t index = 0; (name = dp_backend_name(index, NULL, 0)); index++)
+        if (strncmp(id, name, strlen(name)) == 0)
+            dp_backend_name(index, hint, sizeof hint);
+    dp__fail(device, DP_ERROR_NO_DEVICE, "no device \"%.64s\"; there is: %s%s%s", id,
+             known.data ? known.data : "none", hint[0] ? ". " : "", hint);
+    dp__text_free(&known);
+    return DP_ERROR_NO_DEVICE;
+}
+
+static dp_status open_chosen(dp_device *device, const dp_device_info *chosen)
+{
+    const dp__backend *backend = NULL;
+    for (size_t index = 0; (backend = dp__backend_at(index)); index++)
+        if (strcmp(backend->name, chosen->backend) == 0)
+            break;
+    if (!backend)
+        return dp__fail(device, DP_ERROR_NO_DEVICE, "no backend \"%s\"", chosen->backend);
+    const char *colon = strchr(chosen->id, ':');
+    device->info = *chosen;
+    device->backend = backend;
+    const dp_status status = backend->open(device, colon ? strtoul(colon + 1, NULL, 10) : 0);
+    if (status != DP_OK) {
+        device->backend = NULL;
+        dp__fail(device, status, "device %s cannot be opened", chosen->id);
+    }
+    return status;
+}
+
+dp_device *dp_device_open(const char *id)
+{
+    dp_device *device = dp__alloc(1, sizeof *device);
+    if (!device)
+        return NULL;
+    if (!id || !id[0])
+        id = getenv("DIPOLE_DEVICE");
+    if (id && !id[0])
+        id = NULL;
+    const size_t count = dp_device_list(NULL, 0);
+    dp_device_info *infos = dp__alloc(count, sizeof *infos), chosen;
+    if (!infos) {
+        dp__fail(device, DP_ERROR_MEMORY, "no memory for the list of devices");
+        return device;
+    }
+    const size_t listed = dp_device_list(infos, count);
+    if (choose(infos, DP_MIN2(count, listed), id, &chosen))
+        open_chosen(device, &chosen);
+    else
+        fail_missing(device, id ? id : "", infos, DP_MIN2(count, listed));
+    dp__free(infos);
+    return device;
+}
+
+void dp_device_close(dp_device **handle)
+{
+    if (!handle || !*handle)
+        return;
+    dp_device *device = *handle;
+    *handle = NULL;
+    while (device->tensors) {
+        dp_tensor *tensor = device->tensors;
+        tensor->references = 1;
+        dp_tensor_release(&tensor);
+    }
+    if (device->backend)
+        device->backend->close(device);
+    dp__free(device);
+}
+
+dp_device_info dp_device_get_info(const dp_device *device)
+{
+    return device ? device->info : (dp_device_info){0};
+}
+
+dp_status dp_device_wait(dp_device *device)
+{
+    DP_CHECK(dp__check_device(device));
+    device->backend->wait(device);
+    return device->status;
+}
+
+dp_status dp_profile(dp_device *device, bool on)
+{
+    DP_CHECK(dp__check_device(device));
+    return device->backend->profile(device, on);
+}
+
+size_t dp_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity)
+{
+    if (dp__check_device(device) != DP_OK)
+        return 0;
+    return device->backend->profile_list(device, entries, entries ? capacity : 0);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only crossing from an op into a backend. */
+#include "ops/call.h"
+
+dp_status dp__dispatch(dp_device *device, dp__op op, const void *call)
+{
+    return device->backend->run(device, op, call);
+}
+
+dp_status dp__buffer_write(dp__buffer *buffer, uint64_t offset, const void *data, uint64_t bytes)
+{
+    return buffer->device->backend->buffer_write(buffer->device, buffer, offset, data, bytes);
+}
+
+dp_status dp__buffer_read(dp__buffer *buffer, uint64_t offset, void *data, uint64_t bytes)
+{
+    return buffer->device->backend->buffer_read(buffer->device, buffer, offset, data, bytes);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/formula.h"
+#include <dipole/bound.h>
+
+#define OVER_MASK (DP_OVER_J | DP_OVER_I | DP_OVER_ALL)
+
+static dp_status check_mode(dp_device *device, unsigned mode)
+{
+    const unsigned reduction = mode & 0xffu, over = mode & OVER_MASK;
+    if (reduction >= DP_REDUCTION_COUNT || over == OVER_MASK || (mode & ~(0xffu | OVER_MASK | DP_EXCLUDE_SELF)))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: mode 0x%x is not one of DP_SUM_J, DP_MEAN_ALL, ...", mode);
+    if ((reduction == DP_ARGMAX || reduction == DP_ARGMIN) && over == DP_OVER_ALL)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: %s is over i or over j, not over all pairs",
+                        dp_reduction_name((dp_reduction)reduction));
+    return DP_OK;
+}
+
+/* What a formula may do with each argument. */
+static dp_status describe(dp_device *device, dp_args args, dp__symbol symbols[DP_MAX_ARGS])
+{
+    char text[DP_SHAPE_TEXT];
+    for (int s = 0; s < args.count; s++) {
+        const dp_tensor *tensor = args.arg[s].tensor;
+        symbols[s] = (dp__symbol){.name = args.arg[s].name, .row_dim = DP__NO_FORM, .call_dim = 0};
+        if (!tensor)
+            continue;
+        const dp_shape *shape = &tensor->shape;
+        if (shape->rank > 2 || (shape->rank == 2 && shape->dim[1] < 1))
+            return dp__fail(device, DP_ERROR_ARGUMENT,
+                            "pairwise: %s has shape %s: [], [n] or [n, d] with d of 1 or more is allowed",
+                            args.arg[s].name, dp__shape_text(shape, text));
+        if (shape->rank == 1) {
+            symbols[s].row_dim = 0;
+            symbols[s].call_dim = shape->dim[0] > 0 ? (int)shape->dim[0] : DP__NO_FORM;
+        } else if (shape->rank == 2) {
+            symbols[s].row_dim = (int)shape->dim[1];
+            symbols[s].call_dim = DP__NO_FORM;
+        }
+    }
+    return DP_OK;
+}
+
+/* The number of points on one side: all tensors that are indexed there agree in it. */
+static dp_status count_points(dp_device *device, const dp__expr *expr, dp_args args, dp__side side, int64_t *count)
+{
+    int first = -1;
+    for (int s = 0; s < args.count; s++) {
+        if (!dp__expr_uses(expr, s, side))
+            continue;
+        const int64_t rows = args.arg[s].tensor->shape.dim[0];
+        if (first >= 0 && rows != *count)
+            return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: %s has %lld rows, %s has %lld; both are indexed by %c",
+                            args.arg[first].name, (long long)*count, args.arg[s].name, (long long)rows,
+                            side == DP__SIDE_I ? 'i' : 'j');
+        first = first >= 0 ? first : s;
+        *count = rows;
+    }
+    if (first < 0)
+        return dp__fail(device, DP_ERROR_FORMULA, "pairwise: nothing in the formula is indexed by %c",
+                        side == DP__SIDE_I ? 'i' : 'j');
+    return DP_OK;
+}
+
+/* Fills `call` but for `out`; call->expr is to be freed by the caller whatever is returned. */
+static dp_status prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, dp__expr **expr,
+                         dp__pairwise_call *call)
+{
+    dp__symbol symbols[DP_MAX_ARGS];
+    DP_CHECK(dp__formula_check_args(device, formula, args));
+    DP_CHECK(check_mode(device, mode));
+    DP_CHECK(describe(device, args, symbols));
+    DP_CHECK(dp__formula_parse(device, formula, symbols, args, expr));
+    if ((*expr)->output_count != 1)
+        return dp__fail(device, DP_ERROR_FORMULA, "pairwise: the formula has %d outputs; it takes one",
+                        (*expr)->output_count);
+    DP_CHECK(count_points(device, *expr, args, DP__SIDE_I, &call->n));
+    DP_CHECK(count_points(device, *expr, args, DP__SIDE_J, &call->m));
+    call->reduction = (dp_reduction)(mode & 0xffu);
+    call->all = (mode & OVER_MASK) == DP_OVER_ALL;
+    call->exclude_self = mode & DP_EXCLUDE_SELF;
+    if (call->exclude_self && call->n != call->m)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: DP_EXCLUDE_SELF with %lld points i and %lld points j",
+                        (long long)call->n, (long long)call->m);
+    if ((mode & OVER_MASK) == DP_OVER_I) {
+        dp__expr_swap_sides(*expr);
+        const int64_t n = call->n;
+        call->n = call->m;
+        call->m = n;
+    }
+    for (int s = 0; s < args.count; s++) {
+        call->in[s] = args.arg[s].tensor;
+        call->scalar[s] = (float)args.arg[s].scalar;
+    }
+    call->expr = *expr;
+    return DP_OK;
+}
+
+static dp_tensor *pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args, bool bound)
+{
+    dp__expr *expr = NULL;
+    dp__pairwise_call call = {.bound = bound};
+    if (prepare(device, formula, mode, args, &expr, &call) == DP_OK) {
+        const int dim = expr->nodes[expr->outputs[0]].dim;
+        const bool index = call.reduction == DP_ARGMAX || call.reduction == DP_ARGMIN;
+        dp_shape shape = {0};
+        if (!call.all)
+            shape.dim[shape.rank++] = call.n;
+        if (dim > 0)
+            shape.dim[shape.rank++] = dim;
+        if (index && dim > 0)
+            dp__fail(device, DP_ERROR_FORMULA, "pairwise: %s of a vector formula with %d components; it takes a scalar",
+                     dp_reduction_name(call.reduction), dim);
+        else
+            call.out = dp__tensor_create(device, index && !bound ? DP_I32 : DP_F32, shape);
+        if (call.out && dp_tensor_size(call.out) > 0 && dp__dispatch(device, DP__OP_pairwise, &call) != DP_OK)
+            dp_tensor_release(&call.out);
+    }
+    dp__expr_free(&expr);
+    return call.out;
+}
+
+dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args)
+{
+    return pairwise(device, formula, mode, args, false);
+}
+
+dp_tensor *dp_pairwise_bound(dp_device *device, const char *formula, unsigned mode, dp_args args)
+{
+    return pairwise(device, formula, mode, args, true);
+}
