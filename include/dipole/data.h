@@ -13,6 +13,7 @@ extern "C" {
 typedef struct dp_data {
     dp_shape shape; /* as in the file; axis 0 counts the rows */
     float *values;  /* row-major; NULL only where there are none */
+    char type[8];   /* of the file's numbers: "u1", "i4", "f8", ..., as NumPy calls them, or "text" */
 } dp_data;
 
 /* Reads a file by what it contains, not by its name: IDX (also gzip-compressed), NPY (versions 1 to 3; little or big endian;

@@ -42,7 +42,8 @@
     X(SIGMOID, 1)                                                                                            \
     X(SUM, 1)     /* over the components of a vector; a scalar operand is itself */                          \
     X(LARGEST, 1) /* the largest component */                                                                \
-    X(SMALLEST, 1)
+    X(SMALLEST, 1)                                                                                           \
+    X(COMPONENT, 1) /* component (int)value of its operand, which is always a SYMBOL that is a vector */
 
 typedef enum dp__node_kind {
 #define DP__NODE_ENUM(name, operands) DP__NODE_##name,
@@ -57,7 +58,7 @@ typedef struct dp__node {
     dp__node_kind kind;
     int dim;        /* 0: scalar; d >= 1: a vector of d components */
     int operand[3]; /* indices into dp__expr.nodes, always smaller than the node's own; -1 where there is none */
-    double value;   /* CONST */
+    double value;   /* CONST: a number that f32 can hold or infinity; COMPONENT: which one, from 0 */
     int symbol;     /* SYMBOL: index into the symbols given to dp__expr_parse */
     dp__side side;  /* SYMBOL: how it is indexed */
 } dp__node;
@@ -106,11 +107,12 @@ int dp__expr_max_dim(const dp__expr *expr);
 
 /* The statements of a kernel that compute the outputs, the same text for OpenCL C and GLSL: it uses nothing but the type
  * REAL, the names below, + - * /, and the macros of kernels/math.h: FMA RSQRT SQRT EXP LOG SIN COS TANH SIGMOID POW(x, y) FLOOR
- * ABS SIGN MIN MAX LT LE EQ NE(x, y) SELECT(c, x, y) SPLAT(literal). Comparisons are REALs of 0 and 1.
+ * ABS SIGN MIN MAX LT LE EQ NE(x, y) SELECT(c, x, y) SPLAT(literal) INFINITY_REAL TWO_SUM(s, e, x). Comparisons are REALs
+ * of 0 and 1.
  * (AND is x * y != 0 by NE, and so on: emit.c's business.)
  *
  * Names it reads: SYM<s>_I(c), SYM<s>_J(c), SYM<s>_C(c): component c (an int expression; 0 for a scalar) of symbol s on that
- * side, as a REAL; macros that the kernel's body defines.
+ * side, as a REAL; macros that the kernel's body defines. Names it declares: v<n>, p<n>, e<n>, b, c, c0.
  *
  * unroll = true: straight-line text, each component of each vector its own variable, ends with one statement
  *   OUTPUT(o, c, value);   for each output o and component c.
@@ -118,13 +120,14 @@ int dp__expr_max_dim(const dp__expr *expr);
  *
  * unroll = false: vectors are walked by loops over the component, for a block of BLOCK pairs at once, and never stored. The
  * text is a sequence of phases at the top level of the pair loop's body:
- *     REAL s4[BLOCK];  UNROLL for (int b = 0; b < BLOCK; b++) s4[b] = SPLAT(0.0f);
- *     for (int c = 0; c < 784; c++) { UNROLL for (int b = 0; b < BLOCK; b++) { ... s4[b] = FMA(v3, v3, s4[b]); } }
+ *     REAL v4[BLOCK];  UNROLL for (int b = 0; b < BLOCK; b++) v4[b] = SPLAT(0.0f);
+ *     for (int c = 0; c < 100; c++) { ... UNROLL for (int b = 0; b < BLOCK; b++) { ... v4[b] = FMA(v3, v3, v4[b]); } }
  *   then scalars that a later loop over components needs, kept as v7[BLOCK], and so on, and last
  *     UNROLL for (int b = 0; b < BLOCK; b++) { ... OUTPUT(o, 0, value); }               for scalar outputs,
  *     for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++) { UNROLL for b { ... OUTPUT(o, c, value); } }   for vector outputs.
  * SYM<s>_J(c) may use the variable b, the pair's number in the block; so may OUTPUT. Sums over components run in blocks of
- * at most 128 additions before they are added to the total, so that their error does not grow with the dimension. */
+ * at most 128 additions before TWO_SUM adds them to the total, so that their error does not grow with the dimension. What
+ * depends on neither j nor a sum over components stands before the loops over b. */
 typedef struct dp__emit_options {
     bool unroll;
     int indent; /* spaces before each line */

@@ -23,7 +23,7 @@
  *   sin cos         8 u for |x| <= 2^15, no claim (2) beyond: ours in GLSL, 4 ulp in OpenCL
  *   tanh            10 u |value|                 ours in GLSL, 5 ulp in OpenCL
  *   sigmoid         1 / (1 + exp(-x)):           (8 u + 2 u (3 + 2 |x|)) |value|
- *   pow             ours: exp2(y log2 |x|) with signs:  (16 u + 2 u (3 + 2 t) + 8 u |y| + 4 u t) |value|, t = |y log2 |x||
+ *   pow             ours: exp2(y log2 |x|) with signs:  (16 u + 2 u (3 + 2 t) + 8 u |y| + 6 u t) |value|, t = |y log2 |x||
  *   the rest        0                            min max abs neg floor sign compare select are exact
  * plus DP__LEAST_NORMAL for all that round. ulp <= 2 u |value|. */
 double dp__function_error(dp__node_kind kind, double x, double y, double value);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evaluate.h"
+
+/* One call under way: a tally for each component of the formula. */
+typedef struct pairs {
+    const dp__pairwise_call *call;
+    dp__evaluator evaluator;
+    dp__tally *tally;
+    int width;
+    const double *term, *error; /* of the pair that was evaluated last */
+    bool used[3][DP_MAX_ARGS];  /* by side and symbol */
+} pairs;
+
+/* Moves the rows of all symbols on one side to row `index` of their tensors. */
+static void set_rows(pairs *work, dp__side side, int64_t index)
+{
+    const dp__pairwise_call *call = work->call;
+    for (int s = 0; s < call->expr->symbol_count; s++) {
+        const dp_tensor *in = call->in[s];
+        dp__row *row = &work->evaluator.row[side][s];
+        if (!work->used[side][s])
+            continue;
+        if (!in) {
+            *row = (dp__row){&call->scalar[s], 1};
+            continue;
+        }
+        const int rank = in->shape.rank;
+        const int64_t step = side == DP__SIDE_CALL ? 0 : in->stride[0];
+        *row = (dp__row){dp__ref_floats(in) + in->offset + index * step, rank > 0 ? in->stride[rank - 1] : 1};
+    }
+}
+
+static void start(pairs *work)
+{
+    for (int c = 0; c < work->width; c++)
+        dp__tally_start(&work->tally[c], work->call->reduction);
+}
+
+static void add_pair(pairs *work, int64_t j)
+{
+    const dp_reduction reduction = work->call->reduction;
+    if (work->call->bound) {
+        for (int c = 0; c < work->width; c++)
+            dp__tally_add_bound(&work->tally[c], reduction, work->term[c], work->error[c], j);
+    } else {
+        for (int c = 0; c < work->width; c++)
+            dp__tally_add(&work->tally[c], reduction, work->term[c], j);
+    }
+}
+
+static void add_row(pairs *work, int64_t i)
+{
+    const dp__pairwise_call *call = work->call;
+    set_rows(work, DP__SIDE_I, i);
+    dp__evaluate(&work->evaluator, DP__SIDE_I);
+    for (int64_t j = 0; j < call->m; j++) {
+        if (call->exclude_self && i == j)
+            continue;
+        set_rows(work, DP__SIDE_J, j);
+        dp__evaluate(&work->evaluator, DP__SIDE_J);
+        add_pair(work, j);
+    }
+}
+
+static void write(pairs *work, int64_t row)
+{
+    const dp__pairwise_call *call = work->call;
+    const double chain = (double)(call->all ? DP_MAX2(call->n, call->m) : call->m);
+    for (int c = 0; c < work->width; c++)
+        dp__tally_write(&work->tally[c], call->reduction, chain, call->bound, call->out,
+                        call->out->offset + row * work->width + c);
+}
+
+static void run(pairs *work)
+{
+    const dp__pairwise_call *call = work->call;
+    set_rows(work, DP__SIDE_CALL, 0);
+    dp__evaluate(&work->evaluator, DP__SIDE_CALL);
+    start(work);
+    for (int64_t i = 0; i < call->n; i++) {
+        add_row(work, i);
+        if (!call->all) {
+            write(work, i);
+            start(work);
+        }
+    }
+    if (call->all)
+        write(work, 0);
+}
+
+dp_status dp__ref_pairwise(dp_device *device, const dp__pairwise_call *call)
+{
+    const int output = call->expr->outputs[0];
+    pairs work = {.call = call, .width = dp__node_width(&call->expr->nodes[output])};
+    DP_CHECK(dp__evaluator_create(device, &work.evaluator, call->expr, call->bound));
+    work.term = work.evaluator.value + work.evaluator.start[output];
+    work.error = call->bound ? work.evaluator.error + work.evaluator.start[output] : NULL;
+    for (int side = DP__SIDE_CALL; side <= DP__SIDE_J; side++)
+        for (int s = 0; s < call->expr->symbol_count; s++)
+            work.used[side][s] = dp__expr_uses(call->expr, s, (dp__side)side);
+
+    dp_status status = DP_OK;
+    work.tally = dp__alloc((size_t)work.width, sizeof *work.tally);
+    if (work.tally)
+        run(&work);
+    else
+        status = dp__fail(device, DP_ERROR_MEMORY, "pairwise: no memory for %d sums", work.width);
+    dp__free(work.tally);
+    dp__evaluator_free(&work.evaluator);
+    return status;
+}

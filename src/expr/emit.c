@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Node n becomes the variable v<n>, in straight-line text v<n>_<c> for component c of a vector; see expr.h for the two
+ * forms of the text. A product that only one sum or difference uses becomes part of an FMA.
+ *
+ * The form with loops goes by levels: a reduction over components is one level above what it reduces. The phase of a
+ * level first computes the scalars that its vectors need and no loop has made yet, then one loop a dimension makes its
+ * reductions. What depends on neither j nor a reduction stands outside of the loops over the block. */
+#include "expr/expr.h"
+#include "expr/precision.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LIVE = 1,
+    FUSED = 2,    /* a product inside an FMA: never a variable of its own */
+    UNIFORM = 4,  /* the same for all pairs of a block */
+    KEPT = 8,     /* an array over the block, made by an earlier scope */
+    DECLARED = 16, /* uniform, made by an earlier scope */
+    WANTED = 32,  /* by the loop over components that is next */
+    NEEDED = 64,  /* by the scalars that are next */
+    TO_KEEP = 128 /* of those: becomes KEPT */
+};
+
+typedef struct emitter {
+    const dp__expr *expr;
+    dp__text *text;
+    bool unroll;
+    int indent;
+    unsigned *flags;
+    int *uses;  /* by live nodes and outputs */
+    int *level; /* reductions below and at the node */
+} emitter;
+
+typedef struct spelling {
+    char text[48];
+} spelling;
+
+static const dp__node *at(const emitter *e, int n)
+{
+    return &e->expr->nodes[n];
+}
+
+static bool has(const emitter *e, int n, unsigned flag)
+{
+    return (e->flags[n] & flag) != 0;
+}
+
+static bool reduces(const emitter *e, int n)
+{
+    const dp__node_kind kind = at(e, n)->kind;
+    return (kind == DP__NODE_SUM || kind == DP__NODE_LARGEST || kind == DP__NODE_SMALLEST) &&
+           at(e, at(e, n)->operand[0])->dim > 0;
+}
+
+/* A leaf of the text; the symbol below a component is not read itself. */
+static bool is_load(const emitter *e, int n)
+{
+    return at(e, n)->kind == DP__NODE_SYMBOL || at(e, n)->kind == DP__NODE_COMPONENT;
+}
+
+static int operand_count(const emitter *e, int n)
+{
+    int count = 0;
+    while (!is_load(e, n) && count < 3 && at(e, n)->operand[count] >= 0)
+        count++;
+    return count;
+}
+
+/* Analysis. */
+
+static void mark_live(emitter *e)
+{
+    const dp__expr *expr = e->expr;
+    for (int o = 0; o < expr->output_count; o++) {
+        e->flags[expr->outputs[o]] |= LIVE;
+        e->uses[expr->outputs[o]]++;
+    }
+    for (int n = expr->node_count - 1; n >= 0; n--) {
+        for (int o = 0; has(e, n, LIVE) && o < operand_count(e, n); o++) {
+            e->flags[at(e, n)->operand[o]] |= LIVE;
+            e->uses[at(e, n)->operand[o]]++;
+        }
+    }
+}
+
+static void mark_fused(emitter *e, int n)
+{
+    const dp__node *node = at(e, n);
+    const bool sum = node->kind == DP__NODE_ADD || node->kind == DP__NODE_SUB;
+    const int count = sum ? 2 : node->kind == DP__NODE_SUM && reduces(e, n) ? 1 : 0;
+    for (int o = 0; o < count; o++) {
+        const int product = node->operand[o];
+        if (at(e, product)->kind != DP__NODE_MUL || e->uses[product] != 1 ||
+            (sum && at(e, product)->dim != node->dim))
+            continue;
+        e->flags[product] |= FUSED;
+        return;
+    }
+}
+
+static void analyse(emitter *e)
+{
+    mark_live(e);
+    for (int n = 0; n < e->expr->node_count; n++) {
+        const dp__node *node = at(e, n);
+        if (!has(e, n, LIVE))
+            continue;
+        const dp__node *symbol = node->kind == DP__NODE_COMPONENT ? at(e, node->operand[0]) : node;
+        bool uniform = !reduces(e, n) && !(symbol->kind == DP__NODE_SYMBOL && symbol->side == DP__SIDE_J);
+        for (int o = 0; o < operand_count(e, n); o++) {
+            uniform = uniform && has(e, node->operand[o], UNIFORM);
+            e->level[n] = DP_MAX2(e->level[n], e->level[node->operand[o]]);
+        }
+        e->level[n] += reduces(e, n) ? 1 : 0;
+        e->flags[n] |= uniform ? UNIFORM : 0;
+        mark_fused(e, n);
+    }
+}
+
+/* Spelling. */
+
+static spelling spell_const(double value)
+{
+    spelling s;
+    const float number = (float)value;
+    if (isinf(number)) {
+        snprintf(s.text, sizeof(s.text), "%s", number < 0 ? "(-INFINITY_REAL)" : "INFINITY_REAL");
+        return s;
+    }
+    char digits[32];
+    snprintf(digits, sizeof(digits), "%.9g", (double)number);
+    char *comma = strchr(digits, ','); /* the decimal point of some locales */
+    if (comma)
+        *comma = '.';
+    snprintf(s.text, sizeof(s.text), "SPLAT(%s%sf)", digits, strpbrk(digits, ".e") ? "" : ".0");
+    return s;
+}
+
+/* Component c of node n, or its value where it is a scalar. */
+static spelling spell(const emitter *e, int n, int c)
+{
+    const dp__node *node = at(e, n);
+    spelling s;
+    if (node->kind == DP__NODE_CONST)
+        return spell_const(node->value);
+    if (e->unroll && node->dim > 0)
+        snprintf(s.text, sizeof(s.text), "v%d_%d", n, c);
+    else if (!e->unroll && (reduces(e, n) || has(e, n, KEPT)))
+        snprintf(s.text, sizeof(s.text), "v%d[b]", n);
+    else
+        snprintf(s.text, sizeof(s.text), "v%d", n);
+    return s;
+}
+
+static spelling spell_load(const emitter *e, int n, int c)
+{
+    static const char side[] = {[DP__SIDE_CALL] = 'C', [DP__SIDE_I] = 'I', [DP__SIDE_J] = 'J'};
+    const dp__node *node = at(e, n);
+    const dp__node *symbol = node->kind == DP__NODE_COMPONENT ? at(e, node->operand[0]) : node;
+    spelling s;
+    if (!e->unroll && node->dim > 0)
+        snprintf(s.text, sizeof(s.text), "SYM%d_%c(c)", symbol->symbol, side[symbol->side]);
+    else
+        snprintf(s.text, sizeof(s.text), "SYM%d_%c(%d)", symbol->symbol, side[symbol->side],
+                 node->kind == DP__NODE_COMPONENT ? (int)node->value : c);
+    return s;
+}
+
+/* A truth value as 0 or 1. */
+static spelling spell_truth(const emitter *e, int n, int c)
+{
+    const spelling value = spell(e, n, c);
+    const dp__node_kind kind = at(e, n)->kind;
+    if (kind >= DP__NODE_LT && kind <= DP__NODE_NOT)
+        return value;
+    spelling s;
+    snprintf(s.text, sizeof(s.text), "NE(%.30s, SPLAT(0.0f))", value.text);
+    return s;
+}
+
+/* product + other, or with the signs given. */
+static void add_fma(const emitter *e, const char *product_sign, int product, const char *other_sign,
+                    const char *other, int c)
+{
+    const spelling x = spell(e, at(e, product)->operand[0], c), y = spell(e, at(e, product)->operand[1], c);
+    dp__text_add(e->text, "FMA(%s%s, %s, %s%s)", product_sign, x.text, y.text, other_sign, other);
+}
+
+static void add_sum(const emitter *e, const dp__node *node, int c)
+{
+    const int x = node->operand[0], y = node->operand[1];
+    const bool minus = node->kind == DP__NODE_SUB;
+    const spelling first = spell(e, x, c), second = spell(e, y, c);
+    if (has(e, x, FUSED))
+        add_fma(e, "", x, minus ? "-" : "", second.text, c);
+    else if (has(e, y, FUSED))
+        add_fma(e, minus ? "-" : "", y, "", first.text, c);
+    else
+        dp__text_add(e->text, "%s %s %s", first.text, minus ? "-" : "+", second.text);
+}
+
+static const char *macro_name(dp__node_kind kind)
+{
+    static const char *const name[] = {
+#define NAME(name, operands) #name,
+        DP__NODE_LIST(NAME)
+#undef NAME
+    };
+    return name[kind];
+}
+
+static void add_call(const emitter *e, int n, int c)
+{
+    dp__text_add(e->text, "%s(", macro_name(at(e, n)->kind));
+    for (int o = 0; o < operand_count(e, n); o++) {
+        dp__text_add(e->text, "%s%s", o > 0 ? ", " : "", spell(e, at(e, n)->operand[o], c).text);
+    }
+    dp__text_add(e->text, ")");
+}
+
+/* The right side of a statement: node n, or its component c, from its operands. */
+static void add_value(const emitter *e, int n, int c)
+{
+    const dp__node *node = at(e, n);
+    const int x = node->operand[0], y = node->operand[1];
+    dp__text *text = e->text;
+    switch (node->kind) {
+    case DP__NODE_SYMBOL:
+    case DP__NODE_COMPONENT:
+        dp__text_add(text, "%s", spell_load(e, n, c).text);
+        return;
+    case DP__NODE_ADD:
+    case DP__NODE_SUB:
+        add_sum(e, node, c);
+        return;
+    case DP__NODE_MUL:
+        dp__text_add(text, "%s * %s", spell(e, x, c).text, spell(e, y, c).text);
+        return;
+    case DP__NODE_DIV:
+        dp__text_add(text, "%s / %s", spell(e, x, c).text, spell(e, y, c).text);
+        return;
+    case DP__NODE_NEG:
+        dp__text_add(text, "-%s", spell(e, x, c).text);
+        return;
+    case DP__NODE_AND:
+        dp__text_add(text, "%s * %s", spell_truth(e, x, c).text, spell_truth(e, y, c).text);
+        return;
+    case DP__NODE_OR:
+        dp__text_add(text, "MAX(%s, %s)", spell_truth(e, x, c).text, spell_truth(e, y, c).text);
+        return;
+    case DP__NODE_NOT:
+        dp__text_add(text, "EQ(%s, SPLAT(0.0f))", spell(e, x, c).text);
+        return;
+    case DP__NODE_SUM:
+    case DP__NODE_LARGEST:
+    case DP__NODE_SMALLEST: /* of a scalar */
+        dp__text_add(text, "%s", spell(e, x, c).text);
+        return;
+    default:
+        add_call(e, n, c);
+    }
+}
+
+/* Adds component c of what reduction n reduces to the variable `total`. */
+static void add_step(const emitter *e, int n, const char *total, int c)
+{
+    const int x = at(e, n)->operand[0];
+    if (has(e, x, FUSED)) {
+        add_fma(e, "", x, "", total, c);
+        return;
+    }
+    const spelling value = spell(e, x, c);
+    if (at(e, n)->kind == DP__NODE_SUM)
+        dp__text_add(e->text, "%s + %s", total, value.text);
+    else
+        dp__text_add(e->text, "%s(%s, %s)", at(e, n)->kind == DP__NODE_LARGEST ? "MAX" : "MIN", total,
+                     value.text);
+}
+
+static const char *neutral(const emitter *e, int n)
+{
+    const dp__node_kind kind = at(e, n)->kind;
+    return kind == DP__NODE_SUM       ? "SPLAT(0.0f)"
+           : kind == DP__NODE_LARGEST ? "(-INFINITY_REAL)"
+                                      : "INFINITY_REAL";
+}
+
+/* Lines. */
+
+static void begin_line(const emitter *e)
+{
+    dp__text_add(e->text, "%*s", e->indent, "");
+}
+
+#define LINE(e, ...)                                                                                         \
+    do {                                                                                                     \
+        begin_line(e);                                                                                       \
+        dp__text_add((e)->text, __VA_ARGS__);                                                                \
+        dp__text_add((e)->text, "\n");                                                                       \
+    } while (0)
+
+static void open_scope(emitter *e, const char *head)
+{
+    LINE(e, "%s {", head);
+    e->indent += 4;
+}
+
+static void close_scope(emitter *e)
+{
+    e->indent -= 4;
+    LINE(e, "}");
+}
+
+#define BLOCK_LOOP "UNROLL for (int b = 0; b < BLOCK; b++)"
+
+static void add_statement(const emitter *e, int n, int c)
+{
+    const bool is_array = !e->unroll && has(e, n, KEPT);
+    begin_line(e);
+    dp__text_add(e->text, "%s%s = ", is_array ? "" : "REAL ", spell(e, n, c).text);
+    add_value(e, n, c);
+    dp__text_add(e->text, ";\n");
+}
+
+static void add_output(const emitter *e, int o, const char *component, int c)
+{
+    LINE(e, "OUTPUT(%d, %s, %s);", o, component, spell(e, e->expr->outputs[o], c).text);
+}
+
+/* The straight-line form. */
+
+/* Sums of many components go through a partial sum p<n> into a total with its error e<n>. */
+static bool is_blocked(const emitter *e, int n)
+{
+    return at(e, n)->kind == DP__NODE_SUM && at(e, at(e, n)->operand[0])->dim > DP__SUM_BLOCK;
+}
+
+static void unroll_reduction(const emitter *e, int n)
+{
+    const int dim = at(e, at(e, n)->operand[0])->dim;
+    const bool blocked = is_blocked(e, n);
+    char part[32];
+    snprintf(part, sizeof(part), "%c%d", blocked ? 'p' : 'v', n);
+    LINE(e, "REAL v%d = %s;", n, neutral(e, n));
+    if (blocked)
+        LINE(e, "REAL p%d, e%d = SPLAT(0.0f);", n, n);
+    for (int c = 0; c < dim; c++) {
+        if (blocked && c % DP__SUM_BLOCK == 0)
+            LINE(e, "p%d = SPLAT(0.0f);", n);
+        begin_line(e);
+        dp__text_add(e->text, "%s = ", part);
+        add_step(e, n, part, c);
+        dp__text_add(e->text, ";\n");
+        if (blocked && (c % DP__SUM_BLOCK == DP__SUM_BLOCK - 1 || c == dim - 1))
+            LINE(e, "TWO_SUM(v%d, e%d, p%d);", n, n, n);
+    }
+    if (blocked)
+        LINE(e, "v%d = v%d + e%d;", n, n, n);
+}
+
+static void emit_unrolled(const emitter *e)
+{
+    const dp__expr *expr = e->expr;
+    for (int n = 0; n < expr->node_count && !e->text->failed; n++) {
+        if (!has(e, n, LIVE) || has(e, n, FUSED) || at(e, n)->kind == DP__NODE_CONST)
+            continue;
+        if (reduces(e, n))
+            unroll_reduction(e, n);
+        else
+            for (int c = 0; c < DP_MAX2(at(e, n)->dim, 1); c++)
+                add_statement(e, n, c);
+    }
+    for (int o = 0; o < expr->output_count; o++) {
+        for (int c = 0; c < DP_MAX2(at(e, expr->outputs[o])->dim, 1); c++) {
+            char component[16];
+            snprintf(component, sizeof(component), "%d", c);
+            add_output(e, o, component, c);
+        }
+    }
+}
+
+/* The form with loops. */
+
+static bool is_available(const emitter *e, int n)
+{
+    return at(e, n)->kind == DP__NODE_CONST || has(e, n, KEPT | DECLARED) || reduces(e, n);
+}
+
+/* Flags what the operation n reads itself: through a product in an FMA its factors. */
+static void flag_operands(emitter *e, int n, unsigned flag)
+{
+    for (int o = 0; o < operand_count(e, n); o++) {
+        const int x = at(e, n)->operand[o];
+        if (has(e, x, FUSED))
+            flag_operands(e, x, flag);
+        else
+            e->flags[x] |= flag;
+    }
+}
+
+/* From flagged vectors, or flagged scalars, down to all they need that is not there yet. */
+static void close_over(emitter *e, unsigned flag, bool vectors)
+{
+    for (int n = e->expr->node_count - 1; n >= 0; n--)
+        if (has(e, n, flag) && !is_available(e, n) && (at(e, n)->dim > 0) == vectors)
+            flag_operands(e, n, flag);
+}
+
+static void clear(emitter *e, unsigned flag)
+{
+    for (int n = 0; n < e->expr->node_count; n++)
+        e->flags[n] &= ~flag;
+}
+
+/* The statements of the flagged nodes, those that are uniform or the others. */
+static void add_flagged(emitter *e, unsigned flag, bool vectors, bool uniform)
+{
+    for (int n = 0; n < e->expr->node_count; n++) {
+        if (!has(e, n, flag) || is_available(e, n) || (at(e, n)->dim > 0) != vectors ||
+            has(e, n, UNIFORM) != uniform)
+            continue;
+        if (has(e, n, TO_KEEP))
+            e->flags[n] |= KEPT;
+        add_statement(e, n, 0);
+        if (uniform && !vectors)
+            e->flags[n] |= DECLARED;
+    }
+}
+
+/* Before a loop over components: the scalars that its vectors want. Loads that depend on j are left to the loop itself. */
+static void add_wanted_scalars(emitter *e)
+{
+    bool any = false;
+    clear(e, NEEDED | TO_KEEP);
+    for (int n = 0; n < e->expr->node_count; n++) {
+        if (!has(e, n, WANTED) || at(e, n)->dim > 0 || is_available(e, n))
+            continue;
+        if (has(e, n, UNIFORM)) {
+            e->flags[n] |= NEEDED;
+        } else if (!is_load(e, n)) {
+            e->flags[n] |= NEEDED | TO_KEEP;
+            LINE(e, "REAL v%d[BLOCK];", n);
+            any = true;
+        }
+    }
+    close_over(e, NEEDED, false);
+    add_flagged(e, NEEDED, false, true);
+    if (!any)
+        return;
+    open_scope(e, BLOCK_LOOP);
+    add_flagged(e, NEEDED, false, false);
+    close_scope(e);
+}
+
+/* Inside a loop over components: the wanted vectors, and the loop over the block, left open. */
+static void open_block(emitter *e)
+{
+    add_flagged(e, WANTED, true, true);
+    open_scope(e, BLOCK_LOOP);
+    for (int n = 0; n < e->expr->node_count; n++)
+        if (has(e, n, WANTED) && is_load(e, n) && at(e, n)->dim == 0 && !is_available(e, n))
+            add_statement(e, n, 0);
+    add_flagged(e, WANTED, true, false);
+}
+
+/* The first reduction from n on of this level and over this many components; the number of nodes if there is none. */
+static int next_in_phase(const emitter *e, int n, int level, int dim)
+{
+    while (n < e->expr->node_count && !(has(e, n, LIVE) && reduces(e, n) && e->level[n] == level &&
+                                        at(e, at(e, n)->operand[0])->dim == dim))
+        n++;
+    return n;
+}
+
+#define FOR_PHASE(n)                                                                                         \
+    for (int n = next_in_phase(e, 0, level, dim); n < e->expr->node_count;                                   \
+         n = next_in_phase(e, n + 1, level, dim))
+
+/* The loops over the components of a phase. Where there are more than DP__SUM_BLOCK an outer loop goes by blocks. */
+static void add_component_loop(emitter *e, int level, int dim)
+{
+    const bool blocked = dim > DP__SUM_BLOCK;
+    const int step = DP__SUM_BLOCK;
+    char head[128];
+    snprintf(head, sizeof(head), "for (int c = 0; c < %d; c++)", dim);
+    if (blocked) {
+        snprintf(head, sizeof(head), "for (int c0 = 0; c0 < %d; c0 += %d)", dim, step);
+        open_scope(e, head);
+        FOR_PHASE(n)
+        if (is_blocked(e, n)) {
+            LINE(e, "REAL p%d[BLOCK];", n);
+            LINE(e, BLOCK_LOOP " p%d[b] = SPLAT(0.0f);", n);
+        }
+        snprintf(head, sizeof(head), "for (int c = c0; c < (c0 + %d < %d ? c0 + %d : %d); c++)", step, dim, step,
+                 dim);
+    }
+    open_scope(e, head);
+    open_block(e);
+    FOR_PHASE(n)
+    {
+        char total[32];
+        snprintf(total, sizeof(total), "%c%d[b]", is_blocked(e, n) ? 'p' : 'v', n);
+        begin_line(e);
+        dp__text_add(e->text, "%s = ", total);
+        add_step(e, n, total, 0);
+        dp__text_add(e->text, ";\n");
+    }
+    close_scope(e);
+    close_scope(e);
+    if (blocked) {
+        FOR_PHASE(n)
+        if (is_blocked(e, n))
+            LINE(e, BLOCK_LOOP " TWO_SUM(v%d[b], e%d[b], p%d[b]);", n, n, n);
+        close_scope(e);
+    }
+}
+
+static void emit_phase(emitter *e, int level, int dim)
+{
+    clear(e, WANTED);
+    FOR_PHASE(n) flag_operands(e, n, WANTED);
+    close_over(e, WANTED, true);
+    add_wanted_scalars(e);
+    FOR_PHASE(n)
+    {
+        e->flags[n] |= KEPT;
+        LINE(e, "REAL v%d[BLOCK];", n);
+        LINE(e, BLOCK_LOOP " v%d[b] = %s;", n, neutral(e, n));
+        if (is_blocked(e, n)) {
+            LINE(e, "REAL e%d[BLOCK];", n);
+            LINE(e, BLOCK_LOOP " e%d[b] = SPLAT(0.0f);", n);
+        }
+    }
+    add_component_loop(e, level, dim);
+    FOR_PHASE(n)
+    if (is_blocked(e, n))
+        LINE(e, BLOCK_LOOP " v%d[b] = v%d[b] + e%d[b];", n, n, n);
+}
+
+static void emit_scalar_outputs(emitter *e)
+{
+    const dp__expr *expr = e->expr;
+    bool any = false;
+    clear(e, NEEDED | TO_KEEP);
+    for (int o = 0; o < expr->output_count; o++) {
+        if (at(e, expr->outputs[o])->dim == 0) {
+            e->flags[expr->outputs[o]] |= NEEDED;
+            any = true;
+        }
+    }
+    if (!any)
+        return;
+    close_over(e, NEEDED, false);
+    add_flagged(e, NEEDED, false, true);
+    open_scope(e, BLOCK_LOOP);
+    add_flagged(e, NEEDED, false, false);
+    for (int o = 0; o < expr->output_count; o++)
+        if (at(e, expr->outputs[o])->dim == 0)
+            add_output(e, o, "0", 0);
+    close_scope(e);
+}
+
+static void emit_vector_outputs(emitter *e, int dim)
+{
+    const dp__expr *expr = e->expr;
+    clear(e, WANTED);
+    for (int o = 0; o < expr->output_count; o++)
+        if (at(e, expr->outputs[o])->dim == dim)
+            e->flags[expr->outputs[o]] |= WANTED;
+    close_over(e, WANTED, true);
+    add_wanted_scalars(e);
+    open_scope(e, "for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++)");
+    open_block(e);
+    for (int o = 0; o < expr->output_count; o++)
+        if (at(e, expr->outputs[o])->dim == dim)
+            add_output(e, o, "c", 0);
+    close_scope(e);
+    close_scope(e);
+}
+
+static void emit_loops(emitter *e)
+{
+    const dp__expr *expr = e->expr;
+    int levels = 0;
+    for (int n = 0; n < expr->node_count; n++)
+        levels = DP_MAX2(levels, e->level[n]);
+    for (int level = 1; level <= levels; level++)
+        for (int n = 0; n < expr->node_count; n++)
+            if (has(e, n, LIVE) && reduces(e, n) && e->level[n] == level && !has(e, n, KEPT))
+                emit_phase(e, level, at(e, at(e, n)->operand[0])->dim);
+    emit_scalar_outputs(e);
+    for (int o = 0; o < expr->output_count; o++) {
+        const int dim = at(e, expr->outputs[o])->dim;
+        bool done = dim == 0;
+        for (int p = 0; p < o; p++)
+            done = done || at(e, expr->outputs[p])->dim == dim;
+        if (!done)
+            emit_vector_outputs(e, dim);
+    }
+}
+
+void dp__expr_emit(const dp__expr *expr, const dp__emit_options *options, dp__text *text)
+{
+    const size_t count = (size_t)expr->node_count;
+    emitter e = {.expr = expr, .text = text, .unroll = options->unroll, .indent = options->indent};
+    e.flags = dp__alloc(count, sizeof(*e.flags));
+    e.uses = dp__alloc(count, sizeof(*e.uses));
+    e.level = dp__alloc(count, sizeof(*e.level));
+    if (!e.flags || !e.uses || !e.level) {
+        dp__text_free(text);
+        text->failed = true;
+    } else {
+        analyse(&e);
+        if (options->unroll)
+            emit_unrolled(&e);
+        else
+            emit_loops(&e);
+    }
+    dp__free(e.flags);
+    dp__free(e.uses);
+    dp__free(e.level);
+}

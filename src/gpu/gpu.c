@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The functions of dp__backend that both GPU backends share. */
+#include "gpu/step.h"
+
+dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index)
+{
+    dp__gpu *gpu = dp__alloc(1, sizeof *gpu);
+    if (!gpu)
+        return dp__fail(device, DP_ERROR_MEMORY, "no memory for the device's record");
+    gpu->device = device;
+    gpu->driver = driver;
+    const dp_status status = driver->open(gpu, index);
+    if (status != DP_OK) {
+        dp__free(gpu);
+        return status;
+    }
+    device->state = gpu;
+    return DP_OK;
+}
+
+void dp__gpu_close(dp_device *device)
+{
+    dp__gpu *gpu = device->state;
+    gpu->driver->wait(gpu);
+    dp__kernel_cache_free(gpu);
+    dp__profile_free(gpu);
+    gpu->driver->close(gpu);
+    dp__free(gpu);
+    device->state = NULL;
+}
+
+dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer)
+{
+    dp__gpu *gpu = device->state;
+    return gpu->driver->buffer_create(gpu, buffer->bytes, &buffer->handle);
+}
+
+void dp__gpu_buffer_destroy(dp_device *device, dp__buffer *buffer)
+{
+    dp__gpu *gpu = device->state;
+    gpu->driver->buffer_destroy(gpu, buffer->handle);
+}
+
+dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t offset, const void *data, uint64_t bytes)
+{
+    dp__gpu *gpu = device->state;
+    return gpu->driver->buffer_write(gpu, buffer->handle, offset, data, bytes);
+}
+
+dp_status dp__gpu_buffer_read(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data, uint64_t bytes)
+{
+    dp__gpu *gpu = device->state;
+    return gpu->driver->buffer_read(gpu, buffer->handle, offset, data, bytes);
+}
+
+dp_status dp__gpu_wait(dp_device *device)
+{
+    dp__gpu *gpu = device->state;
+    return gpu->driver->wait(gpu);
+}
+
+dp_status dp__gpu_run(dp_device *device, dp__op op, const void *call)
+{
+    dp__gpu *gpu = device->state;
+    switch (op) {
+#define DP_OP(name)                                                                                          \
+    case DP__OP_##name:                                                                                      \
+        return dp__plan_##name(gpu, call);
+#include "ops/ops.def"
+#undef DP_OP
+    case DP__OP_COUNT:
+        break;
+    }
+    return dp__fail(device, DP_ERROR_UNSUPPORTED, "op %d has no plan", (int)op);
+}
+
+dp_status dp__gpu_refuse_bound(dp__gpu *gpu, bool bound)
+{
+    return bound ? dp__fail(gpu->device, DP_ERROR_UNSUPPORTED, "error bounds are computed on device \"ref\", not on %s",
+                            gpu->device->info.id)
+                 : DP_OK;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a step to a built kernel: its source is put together, built once a device, and kept. */
+#include "gpu/source.h"
+#include "gpu/step.h"
+#include <string.h>
+
+typedef struct entry {
+    uint64_t hash;
+    char *key; /* everything that the source depends on */
+    void *kernel;
+} entry;
+
+typedef struct dp__kernel_cache {
+    entry *entries;
+    size_t count, capacity;
+} dp__kernel_cache;
+
+static void add_key(const dp__step *step, dp__text *key)
+{
+    dp__text_add(key, "%s", step->kernel);
+    for (int d = 0; d < step->defines; d++)
+        dp__text_add(key, " %s=%d", step->define[d].name, step->define[d].value);
+    dp__text_add(key, "\n%s\n%s", step->bindings ? step->bindings : "", step->formula ? step->formula : "");
+}
+
+/* FNV-1a */
+static uint64_t hash_text(const dp__text *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < text->length; i++)
+        hash = (hash ^ (unsigned char)text->data[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static const char *find_embedded(const char *name, const char *dialect)
+{
+    for (const dp__embedded_source *source = dp__embedded_sources; source->name; source++)
+        if (strcmp(source->name, name) == 0 && strcmp(source->dialect, dialect) == 0)
+            return source->text;
+    return NULL;
+}
+
+static void add_defines(const dp__step *step, dp__text *text)
+{
+    for (int d = 0; d < step->defines; d++)
+        dp__text_add(text, "#define %s %d\n", step->define[d].name, step->define[d].value);
+}
+
+bool dp__step_source(const dp__step *step, bool glsl, dp__text *text)
+{
+    static const char bindings[] = "#include \"bindings\"\n", formula[] = "#include \"formula\"\n";
+    const char *line = find_embedded(step->kernel, glsl ? "comp" : "cl");
+    if (!line)
+        return false;
+    if (!glsl)
+        add_defines(step, text);
+    while (*line) {
+        const char *newline = strchr(line, '\n');
+        const char *next = newline ? newline + 1 : line + strlen(line);
+        const size_t length = (size_t)(next - line);
+        if (length == sizeof bindings - 1 && memcmp(line, bindings, length) == 0)
+            dp__text_add(text, "%s", step->bindings ? step->bindings : "");
+        else if (length == sizeof formula - 1 && memcmp(line, formula, length) == 0)
+            dp__text_add(text, "%s", step->formula ? step->formula : "");
+        else
+            dp__text_add_range(text, line, length);
+        if (glsl && strncmp(line, "#version", 8) == 0)
+            add_defines(step, text);
+        line = next;
+    }
+    return !text->failed;
+}
+
+static dp_status build(dp__gpu *gpu, const dp__step *step, void **kernel)
+{
+    dp__text text = {0};
+    if (!dp__step_source(step, gpu->driver->glsl, &text)) {
+        dp__text_free(&text);
+        return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel %s", step->kernel);
+    }
+    const dp__launch *launch = &step->launch;
+    const dp__kernel_source source = {
+        .name = step->kernel,
+        .text = text.data,
+        .group = {launch->group[0], launch->group[1], launch->group[2]},
+        .bindings = launch->bindings,
+        .params = launch->params,
+    };
+    const dp_status status = gpu->driver->kernel_create(gpu, &source, kernel);
+    dp__text_free(&text);
+    return status;
+}
+
+static dp_status add_entry(dp__gpu *gpu, const dp__step *step, uint64_t hash, char *key, void **kernel)
+{
+    dp__kernel_cache *cache = gpu->cache;
+    if (!dp__grow(&cache->entries, &cache->capacity, cache->count + 1, sizeof *cache->entries))
+        return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for kernel %s", step->kernel);
+    DP_CHECK(build(gpu, step, kernel));
+    cache->entries[cache->count++] = (entry){hash, key, *kernel};
+    return DP_OK;
+}
+
+dp_status dp__kernel_find(dp__gpu *gpu, const dp__step *step, void **kernel)
+{
+    if (!gpu->cache && !(gpu->cache = dp__alloc(1, sizeof *gpu->cache)))
+        return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the kernels");
+    dp__text key = {0};
+    add_key(step, &key);
+    if (key.failed)
+        return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for kernel %s", step->kernel);
+    const uint64_t hash = hash_text(&key);
+    for (size_t i = 0; i < gpu->cache->count; i++) {
+        const entry *known = &gpu->cache->entries[i];
+        if (known->hash == hash && strcmp(known->key, key.data) == 0) {
+            dp__text_free(&key);
+            *kernel = known->kernel;
+            return DP_OK;
+        }
+    }
+    const dp_status status = add_entry(gpu, step, hash, key.data, kernel);
+    if (status != DP_OK)
+        dp__text_free(&key);
+    return status;
+}
+
+void dp__kernel_cache_free(dp__gpu *gpu)
+{
+    if (!gpu->cache)
+        return;
+    for (size_t i = 0; i < gpu->cache->count; i++) {
+        gpu->driver->kernel_destroy(gpu, gpu->cache->entries[i].kernel);
+        dp__free(gpu->cache->entries[i].key);
+    }
+    dp__free(gpu->cache->entries);
+    dp__free(gpu->cache);
+    gpu->cache = NULL;
+}

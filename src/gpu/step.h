@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A step of a plan: one kernel variant, its arguments and its grid. A plan (plans/NAME.c) turns an op's call into steps and
+ * runs them in order:
+ *
+ *     dp__step step = dp__step_new(gpu, "gather", 64, 1);
+ *     dp__step_define(&step, "W", 4);
+ *     dp__step_in(&step, x->buffer);  dp__step_out(&step, out->buffer);   in the order of the body's BUFFERS
+ *     dp__step_int(&step, n);                                             in the order of the body's PARAMS
+ *     return dp__step_run(gpu, &step, groups);
+ */
+#ifndef DP_GPU_STEP_H
+#define DP_GPU_STEP_H
+
+#include "gpu/driver.h"
+#include "ops/call.h"
+
+#define DP__MAX_DEFINES 24
+
+typedef struct dp__step {
+    const char *kernel; /* the name of its source */
+    struct {
+        const char *name;
+        int value;
+    } define[DP__MAX_DEFINES];
+    int defines;
+    const char *bindings, *formula; /* generated text, or NULL */
+    dp__launch launch;
+    bool overflow; /* more arguments than a launch can take */
+} dp__step;
+
+/* A step with work-groups of group_x x group_y items (defines GX, GY, GZ). */
+dp__step dp__step_new(const char *kernel, uint32_t group_x, uint32_t group_y);
+void dp__step_define(dp__step *step, const char *name, int value);
+void dp__step_in(dp__step *step, dp__buffer *buffer);
+void dp__step_out(dp__step *step, dp__buffer *buffer);
+void dp__step_int(dp__step *step, int64_t value); /* a 32-bit word */
+void dp__step_float(dp__step *step, float value);
+
+/* Runs it with at least `groups` groups, laid out in two axes where one cannot hold them: kernels number them with
+ * GROUP_LINEAR and return where that is beyond the end. Nothing to do for 0 groups. */
+dp_status dp__step_run(dp__gpu *gpu, dp__step *step, int64_t groups);
+
+/* kernels.c: the built kernels of a device, by source, defines and generated text. */
+dp_status dp__kernel_find(dp__gpu *gpu, const dp__step *step, void **kernel);
+void dp__kernel_cache_free(dp__gpu *gpu);
+/* The complete source of a step's kernel in one dialect. False where memory is out or there is no such source. */
+bool dp__step_source(const dp__step *step, bool glsl, dp__text *text);
+
+/* gpu.c: error bounds are for the reference alone. */
+dp_status dp__gpu_refuse_bound(dp__gpu *gpu, bool bound);
+
+/* profile.c */
+dp_status dp__profile_reset(dp__gpu *gpu, bool on);
+void dp__profile_free(dp__gpu *gpu);
+
+/* tuning.c: parameters that suit a device, by its kind until measured ones are there. */
+typedef struct dp__tuning {
+    int width;        /* lanes of the explicit vectors, W */
+    uint32_t group;   /* work-items of a group in kernels without local memory */
+    uint32_t lanes;   /* work-items that share one reduction through local memory, a power of two */
+    int pair_vectors; /* vectors of i that a work-item of `pairwise` holds */
+    double work;      /* FLOPs that one launch may take: well under a second, for watchdogs */
+} dp__tuning;
+dp__tuning dp__tuning_of(const dp__gpu_limits *limits);
+
+/* plans/NAME.c */
+#define DP_OP(name) dp_status dp__plan_##name(dp__gpu *gpu, const dp__##name##_call *call);
+#include "ops/ops.def"
+#undef DP_OP
+
+#endif
