@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The OpenCL C 1.2 side of the language that kernel bodies are written in; shaders/dialect.h is the other side and defines
- * the same names. The host defines GX GY GZ, the work-group's size, and W, the lanes of a REAL: 1, 2, 4, 8 or 16.
+/* The OpenCL C 1.2 side of the language that kernel bodies are written in; shaders/dialect.h is the other
+ * side and defines the same names. The host defines GX GY GZ, the work-group's size, and W, the lanes of a
+ * REAL: 1, 2, 4, 8 or 16.
  *
  * A body defines BUFFERS(IN, OUT), PARAMS(P) and LOCALS(L), lists of
  *   IN(0, float, x)      buffer 0, read only, overlaps no other; numbered from 0 in order
  *   OUT(1, float, y)     written and read
- *   IN_ALIASED, OUT_ALIASED (no parameters of BUFFERS): the same for buffers that may be one and the same memory
+ *   IN_ALIASED, OUT_ALIASED (no parameters of BUFFERS): the same, for buffers that may share memory
  *   P(int, n)            a parameter: one 32-bit int, uint or float
  *   L(float, tile, 256)  an array in local memory
- * and then stands between KERNEL_BEGIN(name) and KERNEL_END. Helper functions are FUNCTION type name(...) { ... }.
- * No parameters at all: KERNEL_BEGIN_NO_PARAMS, as GLSL has no empty blocks. */
+ * and then stands between KERNEL_BEGIN(name) and KERNEL_END; KERNEL_BEGIN_NO_PARAMS where there are none, as
+ * GLSL has no empty blocks. Helper functions are FUNCTION type name(...) { ... }. Names must not be words of
+ * GLSL: in, out, input, output, sample, buffer, shared, half, common, active, filter. */
 #ifndef W
 #define W 1
 #endif
@@ -53,7 +55,8 @@
 #define KERNEL_END }
 #define FUNCTION static
 
-/* FLAT_ID numbers the work-items of a grid of two dimensions whose groups have one, for more than a dimension can hold. */
+/* FLAT_ID numbers the work-items of a grid of two dimensions whose groups have one, for more than a
+ * dimension can hold. */
 #define GLOBAL_ID(d) ((int)get_global_id(d))
 #define LOCAL_ID(d) ((int)get_local_id(d))
 #define GROUP_ID(d) ((int)get_group_id(d))
@@ -62,8 +65,8 @@
 #define LOCAL_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
 
 #define UNROLL _Pragma("unroll")
-/* NO_CONTRACT, once before the functions of a body, and PRECISE before the type of every variable together see to it that
- * products and sums are rounded one by one. */
+/* NO_CONTRACT, once before the functions of a body, and PRECISE before the type of every variable together
+ * see to it that products and sums are rounded one by one. */
 #define NO_CONTRACT _Pragma("OPENCL FP_CONTRACT OFF")
 #define PRECISE
 
@@ -131,7 +134,9 @@ typedef uint4 UINT4;
 #define NOT_EQUAL(x, y) ((x) != (y))
 #define INTS_EQUAL(x, y) ((x) == (y))
 
-/* A multiplication and an addition, in one rounding where that is one instruction. */
+/* A multiplication and an addition, in one rounding where that is one instruction; fma() is a hundred times
+ * slower where it is not (rusticl on llvmpipe, Mesa 22.3), and compilers that have the instruction contract
+ * the other form. */
 #ifdef FP_FAST_FMAF
 #define FMA(x, y, z) fma(x, y, z)
 #else
@@ -146,5 +151,6 @@ typedef uint4 UINT4;
 #define FLOOR(x) floor(x)
 #define ABS(x) fabs(x)
 #define SIGN(x) sign(x)
+/* Of a number and a NaN the number; GLSL leaves that open, but the drivers that were tried agree. */
 #define MIN(x, y) fmin(x, y)
 #define MAX(x, y) fmax(x, y)

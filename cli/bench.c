@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dipole bench: how fast the cases of tests/ops run. */
 #include "cli.h"
-#include "tests/ops/ops.h"
+#include "ops/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dipole check: the conformance cases of tests/ops on a device, against the reference. */
 #include "cli.h"
-#include "tests/ops/ops.h"
+#include "ops/ops.h"
 
 #include <stdio.h>
 #include <string.h>

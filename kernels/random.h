@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random numbers, the same bits on every device: docs/random.md is the definition, and the order of the operations below.
- * Constants stand in decimal with 9 digits, as GLSL has no hexadecimal floats. */
+/* Random numbers, the same bits on every device: docs/random.md is the definition, and the order of the
+ * operations below. Constants stand in decimal with 9 digits, as GLSL has no hexadecimal floats. */
 NO_CONTRACT
 
 /* Philox 4x32-10 (Salmon et al., SC 2011). */

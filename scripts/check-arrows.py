@@ -16,6 +16,7 @@ SOURCES = {".c", ".h", ".cpp", ".def", ".cl", ".comp", ".glsl", ".body"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 BACKEND_TEST = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b.*\bDP_HAVE_")
 REGISTRATION = "src/backends.c"
+INCLUDE_FOLDERS = ("src", "include", ".", "tests", "backends/ref")  # as the build gives them; the last is for tests
 
 
 def table():
@@ -42,7 +43,7 @@ def row_of(path, rows):
 
 def resolve(source, name):
     """The file that an include with quotes, or of <dipole/...>, means."""
-    for base in (source.parent, ROOT / "src", ROOT / "include", ROOT):
+    for base in (source.parent, *(ROOT / folder for folder in INCLUDE_FOLDERS)):
         target = (base / name).resolve()
         if target.is_file() and target.is_relative_to(ROOT):
             return target.relative_to(ROOT).as_posix()

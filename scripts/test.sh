@@ -3,15 +3,15 @@
 # Installs what is missing, builds with tests and runs everything: every device that needs no GPU, sanitizers, validators
 # and the proof that they bite, packaging, examples. One line a step; the log of what fails; the last line counts.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 scripts/install-deps.sh test || exit 1
 
 export RUSTICL_ENABLE=llvmpipe
 lavapipe=$(ls /usr/share/vulkan/icd.d/lvp_icd.*.json 2>/dev/null | head -n 1)
 run=$root/tests/validators/run.sh
-logs=$root/build/logs
-prefix=$root/build/prefix
+logs=$root/build-test/logs
+prefix=$root/build-test/prefix
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 
@@ -44,7 +44,7 @@ step() { # NAME COMMAND...
 
 # A step that is a run of Meson's tests: each of their cases counts. A run that has none fails.
 suite() { # NAME BUILD [ARGUMENT OF MESON TEST...]
-    local name=$1 build=build/$2 start=$SECONDS base=${1//[^A-Za-z0-9]/-} status=0 ok=0 bad=0 skip=0
+    local name=$1 build=build-test/$2 start=$SECONDS base=${1//[^A-Za-z0-9]/-} status=0 ok=0 bad=0 skip=0
     shift 2
     rm -f "$build/meson-logs/$base".*
     meson test -C "$build" --no-rebuild --print-errorlogs --logbase "$base" "$@" >"$(log_of "$name")" 2>&1 || status=$?
@@ -62,3 +62,144 @@ caught() { # TOOL PROGRAM...
     "$run" "$@"
     [ $? -eq 99 ]
 }
+
+# The ids or names of what `dipole devices --json` lists, one a line.
+listed() { # FIELD
+    build-test/all/dipole devices --json | python3 -c '
+import json, sys
+print("\n".join(device[sys.argv[1]] for device in json.load(sys.stdin)["devices"]))' "$1"
+}
+
+# Every device that needs no GPU is there; with all drivers hidden the reference alone is.
+check_devices() {
+    listed name
+    listed driver | tee "$logs/drivers"
+    grep -qi pocl "$logs/drivers" && grep -qi rusticl "$logs/drivers" && grep -qi llvmpipe "$logs/drivers" || return 1
+    mkdir -p "$logs/empty"
+    export OCL_ICD_VENDORS=$logs/empty VK_ICD_FILENAMES=$logs/empty/none.json VK_DRIVER_FILES=$logs/empty/none.json
+    build-test/all/dipole devices && [ "$(listed id)" = ref ]
+}
+
+use_prefix() {
+    PKG_CONFIG_PATH=$(dirname "$(find "$1" -name dipole.pc)")
+    export PKG_CONFIG_PATH
+    export LD_LIBRARY_PATH=${PKG_CONFIG_PATH%/pkgconfig} # for the run; others install where the loader looks
+}
+
+consumer_pkg_config() {
+    use_prefix "$prefix"
+    # shellcheck disable=SC2046 # flags are words
+    "${CC:-cc}" -Wall -Werror examples/consumer/main.c $(pkg-config --cflags --libs dipole) -o "$logs/consumer" &&
+        "$logs/consumer" && ldd "$logs/consumer" | grep libdipole
+}
+
+consumer_cmake() {
+    rm -rf "$logs/cmake"
+    cmake -G Ninja -S examples/consumer -B "$logs/cmake" -DCMAKE_PREFIX_PATH="$prefix" &&
+        cmake --build "$logs/cmake" && "$logs/cmake/consumer"
+}
+
+# The same two against a copy of the installation that has no shared library, moved to another place.
+consumer_static() {
+    local prefix=$root/build-test/prefix-static
+    rm -rf "$prefix" && cp -a "$root/build-test/prefix" "$prefix" && find "$prefix" -name 'libdipole.so*' -delete
+    use_prefix "$prefix"
+    # shellcheck disable=SC2046
+    "${CC:-cc}" examples/consumer/main.c $(pkg-config --define-prefix --static --cflags --libs dipole) \
+        -o "$logs/consumer-static" && "$logs/consumer-static" && consumer_cmake
+}
+
+examples() {
+    local lessons=0
+    for source in examples/[0-9]*.c; do
+        name=$(basename "$source" .c)
+        echo "== $name"
+        build-test/all/examples/"$name" || return 1
+        lessons=$((lessons + 1))
+    done
+    [ $lessons -gt 0 ]
+}
+
+static_checks() {
+    step "include arrows" scripts/check-arrows.py
+    step "public headers alone, C11 and C++17" scripts/check-headers.sh
+}
+
+main_build() {
+    rm -rf "$prefix"
+    step "build" scripts/build.sh build-test/all --prefix="$prefix" -Dbuildtype=debugoptimized -Dwerror=true \
+        -Dtests=enabled -Dcli=enabled -Dopencl=enabled -Dvulkan=enabled
+    [ $failed -eq 0 ] || finish
+    step "devices" in_subshell check_devices
+    DIPOLE_REQUIRE=pocl,rusticl,vulkan+llvmpipe suite "tests on every device" all
+    if icd=$(scripts/fetch-swiftshader.sh 2>"$logs/swiftshader.log"); then
+        VK_ICD_FILENAMES=$icd DIPOLE_TEST_DEVICES=vulkan:0 suite "tests on SwiftShader" all --suite device
+    else
+        skipped=$((skipped + 1))
+        report skip "tests on SwiftShader" 0 "$(tail -n 1 "$logs/swiftshader.log")"
+    fi
+}
+
+other_builds() {
+    step "build with sanitizers, neither backend" scripts/build.sh build-test/sanitize -Dbuildtype=debugoptimized \
+        -Dwerror=true -Dtests=enabled -Dopencl=disabled -Dvulkan=disabled -Db_lundef=false \
+        -Db_sanitize=address,undefined
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 suite "tests with sanitizers" sanitize
+    for one in opencl vulkan; do
+        [ $one = opencl ] && other=vulkan || other=opencl
+        step "build with $one alone" scripts/build.sh build-test/$one -Dbuildtype=debugoptimized -Dwerror=true \
+            -Dtests=enabled -D$one=enabled -D$other=disabled -Dexamples=false
+        DIPOLE_TEST_TINY=1 suite "tests with $one alone" $one
+    done
+}
+
+validators() {
+    local vulkan=(env VK_ICD_FILENAMES="$lavapipe") planted=build-test/all/tests/planted
+    VK_ICD_FILENAMES=$lavapipe DIPOLE_TEST_DEVICES=vulkan:0 \
+        suite "Vulkan under the validation layer" all --suite device --wrapper "'$run' vulkan" -t 10
+    DIPOLE_TEST_TINY=1 DIPOLE_TEST_DEVICES=opencl:0 \
+        suite "OpenCL under oclgrind" all --suite device --wrapper "'$run' oclgrind" -t 20
+    step "the validation layer: no false alarm" "${vulkan[@]}" "$run" vulkan $planted vulkan:0 none
+    step "oclgrind: no false alarm" "$run" oclgrind $planted opencl:0 none
+    export VK_ICD_FILENAMES=$lavapipe
+    for bug in out-of-bounds missing-hazard; do
+        step "the validation layer notices $bug" caught vulkan $planted vulkan:0 $bug
+    done
+    unset VK_ICD_FILENAMES
+    for bug in out-of-bounds missing-barrier; do
+        step "oclgrind notices $bug" caught oclgrind $planted opencl:0 $bug
+    done
+}
+
+packaging() {
+    step "install" meson install -C build-test/all --no-rebuild
+    library=$(find "$prefix" -name libdipole.so)
+    step "only dp_ symbols are exported" scripts/check-exports.sh "$library" "${library%.so}.a"
+    step "a project through pkg-config" in_subshell consumer_pkg_config
+    step "a project through CMake" consumer_cmake
+    step "both, with the static library" in_subshell consumer_static
+    step "examples" examples
+}
+
+# So that what a step exports stays its own.
+in_subshell() {
+    ("$@")
+}
+
+finish() {
+    echo
+    if [ $skipped -gt 0 ]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    else
+        echo "$passed passed, $failed failed"
+    fi
+    [ $failed -eq 0 ]
+    exit
+}
+
+static_checks
+main_build
+other_builds
+validators
+packaging
+finish

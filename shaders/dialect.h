@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The GLSL 4.50 side of the language that kernel bodies are written in. cl/dialect.h defines the same names and explains
- * them. W is 1, 2 or 4 here. */
+/* The GLSL 4.50 side of the language that kernel bodies are written in. cl/dialect.h defines the same names
+ * and explains them. W is 1, 2 or 4 here. */
 #extension GL_EXT_control_flow_attributes : require
 #ifndef W
 #define W 1
@@ -8,10 +8,12 @@
 
 #define IN_(number, type, name)                                                                              \
     layout(std430, binding = number) readonly restrict buffer name##_buffer { type name[]; };
-#define OUT_(number, type, name) layout(std430, binding = number) restrict buffer name##_buffer { type name[]; };
+#define OUT_(number, type, name)                                                                             \
+    layout(std430, binding = number) restrict buffer name##_buffer { type name[]; };
 #define IN_ALIASED(number, type, name)                                                                       \
     layout(std430, binding = number) readonly buffer name##_buffer { type name[]; };
-#define OUT_ALIASED(number, type, name) layout(std430, binding = number) buffer name##_buffer { type name[]; };
+#define OUT_ALIASED(number, type, name)                                                                      \
+    layout(std430, binding = number) buffer name##_buffer { type name[]; };
 #define PARAM_(type, name) type name;
 #define LOCAL_(type, name, size) shared type name[size];
 #define KERNEL_BEGIN(name)                                                                                   \

@@ -44,6 +44,24 @@ const char *dp_device_type_name(dp_device_type type)
     return "unknown";
 }
 
+/* The devices of the backends that `id` may mean: all for NULL, else the one whose name it begins with (all again where there
+ * is none), so that opening a device loads no other drivers. The caller frees them. */
+static dp_device_info *list_candidates(const char *id, size_t *count)
+{
+    const dp__backend *backend, *only = NULL;
+    char hint[1];
+    for (size_t index = 0; id && (backend = dp__backend_at(index)); index++)
+        if (strncmp(id, backend->name, strlen(backend->name)) == 0)
+            only = backend;
+    const size_t expected = only ? only->list(NULL, 0, hint, sizeof hint) : dp_device_list(NULL, 0);
+    dp_device_info *infos = dp__alloc(expected, sizeof *infos);
+    const size_t listed = !infos ? 0
+                          : only ? only->list(infos, expected, hint, sizeof hint)
+                                 : dp_device_list(infos, expected);
+    *count = DP_MIN2(listed, expected);
+    return infos;
+}
+
 /* The best device among those of one backend (by name), or of all. False where there is none. Where two are equally good the
  * first listed one is taken. */
 static bool choose_best(const dp_device_info *infos, size_t count, const char *backend, dp_device_info *best)
@@ -117,17 +135,14 @@ dp_device *dp_device_open(const char *id)
         id = getenv("DIPOLE_DEVICE");
     if (id && !id[0])
         id = NULL;
-    const size_t count = dp_device_list(NULL, 0);
-    dp_device_info *infos = dp__alloc(count, sizeof *infos), chosen;
-    if (!infos) {
+    size_t count;
+    dp_device_info *infos = list_candidates(id, &count), chosen;
+    if (!infos)
         dp__fail(device, DP_ERROR_MEMORY, "no memory for the list of devices");
-        return device;
-    }
-    const size_t listed = dp_device_list(infos, count);
-    if (choose(infos, DP_MIN2(count, listed), id, &chosen))
+    else if (choose(infos, count, id, &chosen))
         open_chosen(device, &chosen);
     else
-        fail_missing(device, id ? id : "", infos, DP_MIN2(count, listed));
+        fail_missing(device, id ? id : "", infos, count);
     dp__free(infos);
     return device;
 }

@@ -60,10 +60,9 @@ static dp_status open_queue(dp__gpu *gpu, const dp__cl_found *found)
     cl_int error = CL_SUCCESS;
     state->context = state->api->clCreateContext(properties, 1, &found->device, NULL, NULL, &error);
     if (error != CL_SUCCESS)
-        return dp__cl_fail(gpu, DP__CL_ALLOCATE, error, "clCreateContext", NULL);
+        return dp__cl_fail(gpu, DP__CL_OPEN, error, "clCreateContext", NULL);
     state->queue = state->api->clCreateCommandQueue(state->context, found->device, 0, &error);
-    return error == CL_SUCCESS ? DP_OK
-                               : dp__cl_fail(gpu, DP__CL_ALLOCATE, error, "clCreateCommandQueue", NULL);
+    return error == CL_SUCCESS ? DP_OK : dp__cl_fail(gpu, DP__CL_OPEN, error, "clCreateCommandQueue", NULL);
 }
 
 static dp_status open_driver(dp__gpu *gpu, size_t index)

@@ -69,6 +69,8 @@ static const struct {
  * call. */
 static bool means_lost(dp__cl_stage stage, cl_int error)
 {
+    if (stage == DP__CL_OPEN)
+        return false;
     switch (error) {
     case CL_DEVICE_NOT_AVAILABLE:
     case CL_INVALID_CONTEXT:
@@ -86,8 +88,9 @@ static bool means_lost(dp__cl_stage stage, cl_int error)
  * than the device told at first where it follows the host's free memory (PoCL). */
 static bool means_memory(dp__cl_stage stage, cl_int error)
 {
+    const bool allocates = stage == DP__CL_OPEN || stage == DP__CL_ALLOCATE;
     return error == CL_MEM_OBJECT_ALLOCATION_FAILURE || error == CL_OUT_OF_HOST_MEMORY ||
-           (stage == DP__CL_ALLOCATE && (error == CL_OUT_OF_RESOURCES || error == CL_INVALID_BUFFER_SIZE));
+           (allocates && (error == CL_OUT_OF_RESOURCES || error == CL_INVALID_BUFFER_SIZE));
 }
 
 dp_status dp__cl_fail(dp__gpu *gpu, dp__cl_stage stage, cl_int error, const char *call, const char *subject)

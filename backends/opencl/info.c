@@ -114,17 +114,27 @@ const char *dp__cl_unusable(const dp__cl_api *api, cl_device_id device)
     return NULL;
 }
 
-/* Software that implements a GPU calls itself a CPU here. */
+/* Software that implements a GPU calls itself a CPU, or everything at once (oclgrind). */
+static bool is_software(const char *name)
+{
+    static const char *const names[] = {"llvmpipe", "softpipe", "SwiftShader", "Oclgrind"};
+    for (size_t i = 0; i < DP_COUNT(names); i++)
+        if (strstr(name, names[i]) != NULL)
+            return true;
+    return false;
+}
+
 static dp_device_type type_of(const dp__cl_api *api, cl_device_id device, const char *name)
 {
     const uint64_t type = dp__cl_number(api, device, CL_DEVICE_TYPE);
-    if (strstr(name, "llvmpipe") != NULL || strstr(name, "softpipe") != NULL ||
-        strstr(name, "SwiftShader") != NULL)
+    if (is_software(name))
         return DP_DEVICE_SOFTWARE_GPU;
-    if ((type & CL_DEVICE_TYPE_GPU) != 0)
-        return dp__cl_number(api, device, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0 ? DP_DEVICE_INTEGRATED_GPU
-                                                                              : DP_DEVICE_DISCRETE_GPU;
-    return (type & CL_DEVICE_TYPE_CPU) != 0 ? DP_DEVICE_CPU : DP_DEVICE_ACCELERATOR;
+    if ((type & CL_DEVICE_TYPE_CPU) != 0)
+        return DP_DEVICE_CPU;
+    if ((type & CL_DEVICE_TYPE_GPU) == 0)
+        return DP_DEVICE_ACCELERATOR;
+    return dp__cl_number(api, device, CL_DEVICE_HOST_UNIFIED_MEMORY) != 0 ? DP_DEVICE_INTEGRATED_GPU
+                                                                          : DP_DEVICE_DISCRETE_GPU;
 }
 
 /* Where the device sits on the bus; "" if it does not tell. */

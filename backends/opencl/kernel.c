@@ -29,9 +29,9 @@ static void first_lines(const char *log, char *text, size_t size)
     text[0] = '\0';
     for (const char *line = log; *line != '\0' && lines < 4;) {
         const size_t span = strcspn(line, "\r\n");
-        if (span > 0 && length + 2 < size) {
+        if (span > 0 && length + 3 < size) {
             const int wrote =
-                snprintf(text + length, size - length, "%s%.*s", lines > 0 ? "; " : "", (int)span, line);
+                snprintf(text + length, size - length, "%s%.*s", lines > 0 ? " | " : "", (int)span, line);
             length = DP_MIN2(length + (size_t)wrote, size - 1);
             lines++;
         }

@@ -53,7 +53,7 @@ bool dp__cl_is_rusticl(const dp__cl_api *api, cl_platform_id platform);
 uint64_t dp__cl_number(const dp__cl_api *api, cl_device_id device, cl_device_info name);
 
 /* error.c. What an error code means depends on what was tried. */
-typedef enum dp__cl_stage { DP__CL_ALLOCATE, DP__CL_SUBMIT, DP__CL_WAIT } dp__cl_stage;
+typedef enum dp__cl_stage { DP__CL_OPEN, DP__CL_ALLOCATE, DP__CL_SUBMIT, DP__CL_WAIT } dp__cl_stage;
 /* Keeps the failure of `call` (a function's name) on `subject` (a kernel's name, or NULL); loses the device
  * where the code says so. */
 dp_status dp__cl_fail(dp__gpu *gpu, dp__cl_stage stage, cl_int error, const char *call, const char *subject);

@@ -61,7 +61,8 @@ static dp_status buffer_create(dp_device *device, dp__buffer *buffer)
 {
     buffer->handle = buffer->bytes <= SIZE_MAX ? malloc((size_t)buffer->bytes) : NULL;
     if (!buffer->handle)
-        return dp__fail(device, DP_ERROR_MEMORY, "no memory for %llu bytes", (unsigned long long)buffer->bytes);
+        return dp__fail(device, DP_ERROR_MEMORY, "no memory for %llu bytes",
+                        (unsigned long long)buffer->bytes);
     return DP_OK;
 }
 
@@ -80,7 +81,8 @@ static dp_status buffer_write(dp_device *device, dp__buffer *buffer, uint64_t of
     return DP_OK;
 }
 
-static dp_status buffer_read(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data, uint64_t bytes)
+static dp_status buffer_read(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data,
+                             uint64_t bytes)
 {
     (void)device;
     memcpy(data, (const char *)buffer->handle + offset, (size_t)bytes);

@@ -22,8 +22,8 @@ static sums convolve(const dp__conv2d_call *call, int64_t n, int64_t k, int64_t 
                 const int64_t column = q * call->stride[1] - call->padding[1] + s * call->dilation[1];
                 if (column < 0 || column >= x->shape.dim[3])
                     continue;
-                const double weight = (double)dp__ref_floats(w)[w->offset + k * w->stride[0] + c * w->stride[1] +
-                                                                r * w->stride[2] + s * w->stride[3]];
+                const double weight = (double)dp__ref_floats(
+                    w)[w->offset + k * w->stride[0] + c * w->stride[1] + r * w->stride[2] + s * w->stride[3]];
                 const double value = (double)dp__ref_floats(
                     x)[x->offset + n * x->stride[0] + (group * channels + c) * x->stride[1] +
                        row * x->stride[2] + column * x->stride[3]];

@@ -98,6 +98,12 @@ static double smallest(const double *x, int width)
     return best;
 }
 
+/* C makes (-infinity)^0.5 infinite; here no negative number has a power that is not whole. */
+static double power_of(double x, double y)
+{
+    return x < 0 && y != floor(y) ? (double)NAN : pow(x, y);
+}
+
 /* pow() where it is not needed would take most of the time. */
 static void power(const double *a, int step_a, const double *b, int step_b, int width, double *restrict out)
 {
@@ -106,10 +112,11 @@ static void power(const double *a, int step_a, const double *b, int step_b, int 
             out[c] = a[c * step_a] * a[c * step_a];
     else
         for (int c = 0; c < width; c++)
-            out[c] = pow(a[c * step_a], b[c * step_b]);
+            out[c] = power_of(a[c * step_a], b[c * step_b]);
 }
 
-/* The loops over components, one for each way in which a scalar stands next to a vector: so each of them vectorises. */
+/* The loops over components, one for each way in which a scalar stands next to a vector: so each of them
+ * vectorises. */
 #define EACH_1(expression)                                                                                   \
     for (int c = 0; c < width; c++) {                                                                        \
         const double x = a[c];                                                                               \
@@ -163,7 +170,7 @@ static void run_binary(dp__node_kind kind, operand first, operand second, int wi
     case DP__NODE_SUB:
         EACH_2(x - y);
     case DP__NODE_MUL:
-        EACH_2(x *y);
+        EACH_2(x * y);
     case DP__NODE_DIV:
         EACH_2(x / y);
     case DP__NODE_POW:
@@ -260,7 +267,8 @@ static void run(dp__evaluator *evaluator, int n)
 
 void dp__evaluate(dp__evaluator *evaluator, dp__side side)
 {
-    for (int at = side == DP__SIDE_CALL ? 0 : evaluator->order_end[side - 1]; at < evaluator->order_end[side]; at++) {
+    for (int at = side == DP__SIDE_CALL ? 0 : evaluator->order_end[side - 1]; at < evaluator->order_end[side];
+         at++) {
         run(evaluator, evaluator->order[at]);
         if (evaluator->error)
             dp__evaluate_error(evaluator, evaluator->order[at]);

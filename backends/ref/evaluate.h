@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The evaluator of formulas: runs the list of nodes as it stands, in double precision. Nodes that depend on parameters of the
- * call alone, on i, and on j are run apart, so that a loop over pairs repeats only what changes. */
+/* The evaluator of formulas: runs the list of nodes as it stands, in double precision. Nodes that depend on
+ * parameters of the call alone, on i, and on j are run apart, so that a loop over pairs repeats only what
+ * changes. */
 #ifndef DP_REF_EVALUATE_H
 #define DP_REF_EVALUATE_H
 
@@ -26,8 +27,8 @@ typedef struct dp__evaluator {
 dp_status dp__evaluator_create(dp_device *device, dp__evaluator *evaluator, const dp__expr *expr, bool bound);
 void dp__evaluator_free(dp__evaluator *evaluator);
 
-/* Runs the nodes that depend on that side (call: the constants and the call's parameters; i; j), from the rows as they are
- * now. A side's nodes also use those of the sides before it. */
+/* Runs the nodes that depend on that side (call: the constants and the call's parameters; i; j), from the
+ * rows as they are now. A side's nodes also use those of the sides before it. */
 void dp__evaluate(dp__evaluator *evaluator, dp__side side);
 
 /* evaluate_error.c: the errors of one node's components, after its value was computed. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running error analysis: with the value v of each node goes a bound e on how far the f32 arithmetic of a kernel may be
- * from it, so that what a kernel has lies in [v - e, v + e]. docs/precision.md has the rules in words. A bound that cannot be
- * given is infinite. */
+/* Running error analysis: with the value v of each node goes a bound e on how far the f32 arithmetic of a
+ * kernel may be from it, so that what a kernel has lies in [v - e, v + e]. docs/precision.md has the rules in
+ * words. A bound that cannot be given is infinite. */
 #include "evaluate.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#define U DP__UNIT_ROUNDOFF
+#define U       DP__UNIT_ROUNDOFF
 #define UNKNOWN ((double)INFINITY)
 
 typedef struct ball {
@@ -36,8 +36,8 @@ static bool below(ball x, ball y)
     return high(x) < low(y);
 }
 
-/* `spread` is how far the errors of the operands move the exact result. Results of exact operands that f32 can hold are exact:
- * these operations are correctly rounded. */
+/* `spread` is how far the errors of the operands move the exact result. Results of exact operands that f32
+ * can hold are exact: these operations are correctly rounded. */
 static double rounded(dp__node_kind kind, ball x, ball y, double value, double spread)
 {
     const bool exact = x.error == 0 && y.error == 0 && (double)(float)value == value;
@@ -96,16 +96,18 @@ static double monotone_error(dp__node_kind kind, ball x, double value)
     return spread + dp__function_error(kind, reach(x), 0, largest);
 }
 
-/* Small integer and half-integer powers may be products of x, sqrt(x) or rsqrt(x), and a quotient: at most |y| products of
- * roots of at most 10 u each, and 5 u for a reciprocal. */
+/* Small integer and half-integer powers may be products of x, sqrt(x) or rsqrt(x), and a quotient: at most
+ * |y| products of roots of at most 10 u each, and 5 u for a reciprocal. */
 static double power_rounding(double x, double y, double value)
 {
     const double as_power = dp__function_error(DP__NODE_POW, x, y, value);
     const bool short_product = fabs(y) <= 64 && 2 * y == floor(2 * y);
-    return short_product ? fmax(as_power, (16 + 12 * fabs(y)) * U * fabs(value) + DP__LEAST_NORMAL) : as_power;
+    return short_product ? fmax(as_power, (16 + 12 * fabs(y)) * U * fabs(value) + DP__LEAST_NORMAL)
+                         : as_power;
 }
 
-/* x^y on the interval of x from `from` >= 0 and that of y: it is monotone in each, so the corners are the extremes. */
+/* x^y on the interval of x from `from` >= 0 and that of y: it is monotone in each, so the corners are the
+ * extremes. */
 static double corners_error(double from, ball x, ball y, double value)
 {
     double spread = 0, rounding = 0;
@@ -176,7 +178,8 @@ static double logic_error(dp__node_kind kind, ball x, ball y)
 {
     const truth a = truth_of(x), b = kind == DP__NODE_NOT ? a : truth_of(y);
     const truth decides = kind == DP__NODE_AND ? NO : YES;
-    const bool certain = (a != MAYBE && b != MAYBE) || (kind != DP__NODE_NOT && (a == decides || b == decides));
+    const bool certain =
+        (a != MAYBE && b != MAYBE) || (kind != DP__NODE_NOT && (a == decides || b == decides));
     return certain ? 0 : 1;
 }
 

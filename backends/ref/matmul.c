@@ -11,7 +11,8 @@ typedef struct row_sums {
     double *lost;      /* what denormal inputs taken as zero may cost, for the bound */
 } row_sums;
 
-static void add_row(const dp_tensor *a, const dp_tensor *b, int64_t at_a, int64_t at_b, bool bound, row_sums *row)
+static void add_row(const dp_tensor *a, const dp_tensor *b, int64_t at_a, int64_t at_b, bool bound,
+                    row_sums *row)
 {
     const int last = b->shape.rank - 1;
     const int64_t n = b->shape.dim[last], step = b->stride[last];

@@ -76,8 +76,7 @@ static void circle_point(uint32_t b, float *cosine, float *sine)
     const uint32_t d = b & 0x3FFFFFFF;
     const float z = ((float)(d >> 6) - 8388608.0f) * 0x1p-24f + ((float)(d & 63) + 0.5f) * 0x1p-30f;
     const float t = z * z;
-    const float s =
-        z * (0x1.921fb6p+0f + t * (-0x1.4abbc0p-1f + t * (0x1.46607ep-4f + t * -0x1.2ddcecp-8f)));
+    const float s = z * (0x1.921fb6p+0f + t * (-0x1.4abbc0p-1f + t * (0x1.46607ep-4f + t * -0x1.2ddcecp-8f)));
     const float c =
         1.0f + t * (-0x1.3bd3ccp+0f + t * (0x1.03c1aep-2f + t * (-0x1.55b146p-6f + t * 0x1.d47d48p-11f)));
     const float around[4] = {c, -s, -c, s};

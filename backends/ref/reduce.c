@@ -23,7 +23,8 @@ dp_status dp__ref_reduce(dp_device *device, const dp__reduce_call *call)
             else
                 dp__tally_add(&tally, call->reduction, value, t);
         }
-        dp__tally_write(&tally, call->reduction, (double)terms, call->bound, call->out, call->out->offset + r);
+        dp__tally_write(&tally, call->reduction, (double)terms, call->bound, call->out,
+                        call->out->offset + r);
     }
     return DP_OK;
 }

@@ -27,8 +27,8 @@ static inline int32_t *dp__ref_ints(const dp_tensor *tensor)
     return tensor->buffer->handle;
 }
 
-/* Walks the elements of a shape in row-major order and keeps the offset of each in several views. One step behind the
- * last element it is back at the first. */
+/* Walks the elements of a shape in row-major order and keeps the offset of each in several views. One step
+ * behind the last element it is back at the first. */
 #define DP__WALK_VIEWS (2 * DP_MAX_ARGS)
 typedef struct dp__walk {
     int rank, views;
@@ -47,8 +47,8 @@ int64_t dp__walk_size(const dp__walk *walk);
 float dp__bound_round_up(double bound);
 /* What is lost where an f32 input is taken as zero because it is denormal. */
 double dp__bound_flush(double x);
-/* Relative error of a sum of `count` f32 terms, by the rule of DP__SUM_BLOCK, to be multiplied by the sum of their absolute
- * values; `chain` is how many of them one compensated total takes. */
+/* Relative error of a sum of `count` f32 terms, by the rule of DP__SUM_BLOCK, to be multiplied by the sum of
+ * their absolute values; `chain` is how many of them one compensated total takes. */
 double dp__bound_sum(double count, double chain);
 /* Relative error of `roundings` roundings in a row. */
 double dp__bound_chain(double roundings);
@@ -63,6 +63,7 @@ typedef struct dp__tally {
     double magnitude;   /* sum |term| + its error */
     double error;       /* sum of the errors */
     double worst_error; /* the largest of them */
+    double least, most; /* the extreme of term - error and of term + error; of the negative terms for min */
     double raised;      /* sum exp(term + its error - best) */
     double weighted;    /* sum exp(term - best) |term - best| */
 } dp__tally;
@@ -75,7 +76,8 @@ void dp__tally_add_bound(dp__tally *tally, dp_reduction reduction, double term, 
 double dp__tally_value(const dp__tally *tally, dp_reduction reduction);
 /* `chain`: see dp__bound_sum. */
 double dp__tally_bound(const dp__tally *tally, dp_reduction reduction, double chain);
-/* Writes the result of the tally as element `at` of out's buffer: f32, or i32 for argmax and argmin; or its bound. */
+/* Writes the result of the tally as element `at` of out's buffer: f32, or i32 for argmax and argmin; or its
+ * bound. */
 void dp__tally_write(const dp__tally *tally, dp_reduction reduction, double chain, bool bound, dp_tensor *out,
                      int64_t at);
 

@@ -4,13 +4,18 @@
 #include <float.h>
 #include <math.h>
 
-#define U DP__UNIT_ROUNDOFF
+#define U   DP__UNIT_ROUNDOFF
 #define LN2 0.69314718055994531
+
+static bool smallest(dp_reduction reduction)
+{
+    return reduction == DP_MIN || reduction == DP_ARGMIN;
+}
 
 void dp__tally_start(dp__tally *tally, dp_reduction reduction)
 {
-    *tally = (dp__tally){.where = -1};
-    tally->best = reduction == DP_MIN || reduction == DP_ARGMIN ? (double)INFINITY : -(double)INFINITY;
+    *tally = (dp__tally){.where = -1, .least = -(double)INFINITY, .most = -(double)INFINITY};
+    tally->best = smallest(reduction) ? (double)INFINITY : -(double)INFINITY;
 }
 
 /* The first of equal terms stays, the first term of all is always taken, and a NaN is never given up. */
@@ -64,6 +69,9 @@ void dp__tally_add(dp__tally *tally, dp_reduction reduction, double term, int64_
 
 void dp__tally_add_bound(dp__tally *tally, dp_reduction reduction, double term, double error, int64_t index)
 {
+    const double sized = smallest(reduction) ? -term : term;
+    tally->least = fmax(tally->least, sized - error);
+    tally->most = fmax(tally->most, sized + error);
     tally->magnitude += fabs(term) + error;
     tally->error += error;
     tally->worst_error = fmax(tally->worst_error, isnan(term) ? (double)INFINITY : error);
@@ -112,21 +120,33 @@ static double mean_bound(const dp__tally *tally, double chain)
     return value == 0 ? 0 : error + dp__bound_chain(6) * value + DP__LEAST_NORMAL;
 }
 
-/* docs/precision.md, "Log-sum-exp". In natural units `weighted / sum` is the mean of (largest term - term) under the
- * softmax weights; the kernel's integer maximum lies less than 2 above the exact largest term, in base 2. */
+/* docs/precision.md, "Log-sum-exp", in natural units. Parts of the range give results of their own, which are
+ * reduced again: up to LEVELS roundings of everything. */
+#define LEVELS 4
 static double logsumexp_bound(const dp__tally *tally, double chain)
 {
     if (tally->sum == 0)
         return tally->raised; /* no terms, or all of them -infinity: the result is -infinity, exactly */
     const double count = (double)tally->count;
-    const double drop = 2 + tally->weighted / tally->sum / LN2;
     const double log_sum = log(tally->sum);
+    const double value = fabs(tally->best + log_sum);
+    const double entropy = log_sum + tally->weighted / tally->sum; /* of the softmax weights */
     const double terms = log(tally->raised / tally->sum);
-    const double exp2s = U * (6 + 5 * drop);
-    const double sum = dp__bound_sum(count, chain) + 3 * U + count * 8 * DP__LEAST_NORMAL;
-    const double log2s = fmax(8 * U * LN2, 6 * U * (log_sum + 2 * LN2));
-    const double end = 3 * U * (fabs(tally->best) + log_sum + 2 * LN2);
-    return 1.01 * (terms + exp2s + sum + log2s + end);
+    const double scaled = 3 * U * (value + entropy); /* a part's result, times log2(e) */
+    const double powers = U * (6 + 5 * (2 + entropy / LN2));
+    const double sum = dp__bound_sum(count, chain) + count * 8 * DP__LEAST_NORMAL;
+    const double logarithm = fmax(8 * U * LN2, 6 * U * (log_sum + 2 * LN2));
+    const double end = 3 * U * (value + entropy);
+    return 1.01 * (terms + (LEVELS - 1) * scaled + LEVELS * (powers + sum + logarithm + end));
+}
+
+/* The f32 extreme lies between the extremes of the terms' lower ends and of their upper ends. */
+static double extreme_bound(const dp__tally *tally, dp_reduction reduction)
+{
+    const double best = smallest(reduction) ? -tally->best : tally->best;
+    if (tally->worst_error == 0 || isinf(tally->worst_error))
+        return tally->worst_error;
+    return fmax(tally->most == best ? 0 : tally->most - best, tally->least == best ? 0 : best - tally->least);
 }
 
 double dp__tally_bound(const dp__tally *tally, dp_reduction reduction, double chain)
@@ -142,7 +162,7 @@ double dp__tally_bound(const dp__tally *tally, dp_reduction reduction, double ch
     case DP_LOGSUMEXP:
         return logsumexp_bound(tally, chain);
     default:
-        return tally->worst_error;
+        return extreme_bound(tally, reduction);
     }
 }
 

@@ -188,9 +188,14 @@ static dp_status write_mapped(dp__vk *vk, const dp__vk_buffer *buffer, uint64_t 
                       "vkFlushMappedMemoryRanges");
 }
 
-/* A piece of staging memory that nothing in flight uses, of at most `bytes`. */
-static dp_status take_staging(dp__vk *vk, uint64_t bytes, dp__vk_buffer **buffer, uint64_t *offset,
-                              uint64_t *room)
+/* A piece of staging memory that nothing in flight uses. */
+typedef struct staging_piece {
+    dp__vk_buffer *buffer;
+    uint64_t offset, bytes;
+} staging_piece;
+
+/* Of at most `bytes`. */
+static dp_status take_staging(dp__vk *vk, uint64_t bytes, staging_piece *piece)
 {
     dp__vk_staging *staging = &vk->staging;
     const uint64_t align = DP_MAX2(STAGING_ALIGN, vk->traits.atom);
@@ -206,10 +211,10 @@ static dp_status take_staging(dp__vk *vk, uint64_t bytes, dp__vk_buffer **buffer
     }
     if (staging->filled == 0)
         DP_CHECK(dp__vk_wait_for(vk, (*half)->object.used));
-    *buffer = *half;
-    *offset = staging->filled;
-    *room = DP_MIN2(bytes, STAGING_BYTES - staging->filled);
-    staging->filled += DP_CEIL_DIV(*room, align) * align;
+    piece->buffer = *half;
+    piece->offset = staging->filled;
+    piece->bytes = DP_MIN2(bytes, STAGING_BYTES - staging->filled);
+    staging->filled += DP_CEIL_DIV(piece->bytes, align) * align;
     return DP_OK;
 }
 
@@ -224,16 +229,15 @@ dp_status dp__vk_buffer_write(dp__gpu *gpu, void *handle, uint64_t offset, const
         return write_mapped(vk, buffer, offset, data, bytes);
     }
     while (bytes > 0) {
-        dp__vk_buffer *staged;
-        uint64_t from, piece;
-        DP_CHECK(take_staging(vk, bytes, &staged, &from, &piece));
-        DP_CHECK(write_mapped(vk, staged, from, data, piece));
-        DP_CHECK(dp__vk_copy(vk, staged, from, buffer, offset, piece));
-        if (piece < bytes) /* the copy runs while the next piece is staged */
+        staging_piece piece = {0};
+        DP_CHECK(take_staging(vk, bytes, &piece));
+        DP_CHECK(write_mapped(vk, piece.buffer, piece.offset, data, piece.bytes));
+        DP_CHECK(dp__vk_copy(vk, piece.buffer, piece.offset, buffer, offset, piece.bytes));
+        if (piece.bytes < bytes) /* the copy runs while the next piece is staged */
             DP_CHECK(dp__vk_flush(gpu));
-        data = (const char *)data + piece;
-        offset += piece;
-        bytes -= piece;
+        data = (const char *)data + piece.bytes;
+        offset += piece.bytes;
+        bytes -= piece.bytes;
     }
     return DP_OK;
 }
@@ -256,14 +260,13 @@ dp_status dp__vk_buffer_read(dp__gpu *gpu, void *handle, uint64_t offset, void *
     if (buffer->mapped)
         return read_mapped(vk, buffer, offset, data, bytes);
     while (bytes > 0) {
-        dp__vk_buffer *staged;
-        uint64_t from, piece;
-        DP_CHECK(take_staging(vk, bytes, &staged, &from, &piece));
-        DP_CHECK(dp__vk_copy(vk, buffer, offset, staged, from, piece));
-        DP_CHECK(read_mapped(vk, staged, from, data, piece));
-        data = (char *)data + piece;
-        offset += piece;
-        bytes -= piece;
+        staging_piece piece = {0};
+        DP_CHECK(take_staging(vk, bytes, &piece));
+        DP_CHECK(dp__vk_copy(vk, buffer, offset, piece.buffer, piece.offset, piece.bytes));
+        DP_CHECK(read_mapped(vk, piece.buffer, piece.offset, data, piece.bytes));
+        data = (char *)data + piece.bytes;
+        offset += piece.bytes;
+        bytes -= piece.bytes;
     }
     return DP_OK;
 }

@@ -129,8 +129,9 @@ dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, vo
 void dp__vk_kernel_destroy(dp__gpu *gpu, void *kernel);
 
 /* spirv.c */
-/* GLSL to SPIR-V 1.3. On failure the log says why. The caller frees both. From any thread. */
-bool dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log);
+/* GLSL to SPIR-V 1.3. ERROR_DRIVER where it does not compile, with the reason in the log, or ERROR_MEMORY;
+ * keeps no message. The caller frees words and log. From any thread. */
+dp_status dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log);
 
 /* queue.c */
 VkResult dp__vk_slot_create(dp__vk *vk, dp__vk_slot *slot);

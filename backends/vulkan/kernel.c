@@ -82,7 +82,7 @@ static void print_source(const char *text)
     }
 }
 
-static dp_status report_build(dp__vk *vk, const dp__kernel_source *source, const dp__text *log)
+static void report_build(dp__vk *vk, const dp__kernel_source *source, const dp__text *log)
 {
     const char *text = log->data ? log->data : "no memory for the log";
     if (debugging()) {
@@ -94,8 +94,7 @@ static dp_status report_build(dp__vk *vk, const dp__kernel_source *source, const
         lines += text[length++] == '\n';
     while (length > 0 && text[length - 1] == '\n')
         length--;
-    return dp__fail(vk->gpu->device, DP_ERROR_DRIVER, "kernel %s does not build: %.*s", source->name, length,
-                    text);
+    dp__fail(vk->gpu->device, DP_ERROR_DRIVER, "kernel %s does not build: %.*s", source->name, length, text);
 }
 
 static void destroy_kernel(dp__vk *vk, dp__vk_object *object)
@@ -110,15 +109,17 @@ static dp_status build(dp__vk *vk, const dp__kernel_source *source, dp__vk_kerne
     uint32_t *words = NULL;
     size_t bytes = 0;
     dp__text log = {0};
-    dp_status status = DP_OK;
-    if (dp__vk_compile(source->text, debugging(), &words, &bytes, &log)) {
+    dp_status status = dp__vk_compile(source->text, debugging(), &words, &bytes, &log);
+    if (status == DP_OK) {
         const VkResult result = make_pipeline(vk, words, bytes, kernel);
         char what[96];
         snprintf(what, sizeof what, "vkCreateComputePipelines of kernel %.48s", source->name);
         if (result != VK_SUCCESS)
             status = dp__vk_fail(vk, result, what);
+    } else if (status == DP_ERROR_MEMORY) {
+        dp__fail(vk->gpu->device, status, "no memory to build kernel %s", source->name);
     } else {
-        status = report_build(vk, source, &log);
+        report_build(vk, source, &log);
     }
     dp__free(words);
     dp__text_free(&log);

@@ -103,7 +103,11 @@ bool dp__vk_api_open(dp__vk_api *api, char *hint, size_t hint_size)
     const VkResult result = create_instance(api);
     if (result != VK_SUCCESS) {
         api->instance = VK_NULL_HANDLE;
-        snprintf(hint, hint_size, "no Vulkan 1.1 driver (%s): " DP__VK_INSTALL, dp__vk_result_name(result));
+        if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
+            snprintf(hint, hint_size, "no Vulkan 1.1 driver: " DP__VK_INSTALL);
+        else /* a manifest that is not JSON makes some loaders fail as a whole, with OUT_OF_HOST_MEMORY */
+            snprintf(hint, hint_size, "vkCreateInstance: %s; VK_LOADER_DEBUG=error tells which driver",
+                     dp__vk_result_name(result));
         goto fail;
     }
     if (!load_instance(api, get)) {

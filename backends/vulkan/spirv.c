@@ -15,35 +15,39 @@ static void initialize(void)
     initialized = glslang_initialize_process() != 0;
 }
 
-static bool generate(glslang_program_t *program, bool debug, uint32_t **words, size_t *bytes, dp__text *log)
+static dp_status generate(glslang_program_t *program, bool debug, uint32_t **words, size_t *bytes,
+                          dp__text *log)
 {
     glslang_spv_options_t options = {.generate_debug_info = debug, .disable_optimizer = true};
     glslang_program_SPIRV_generate_with_options(program, GLSLANG_STAGE_COMPUTE, &options);
     const size_t count = glslang_program_SPIRV_get_size(program);
-    *words = count > 0 ? dp__alloc(count, sizeof **words) : NULL;
-    if (!*words) {
+    if (count == 0) {
         const char *messages = glslang_program_SPIRV_get_messages(program);
-        dp__text_add(log, "%s", count > 0 ? "out of memory" : messages ? messages : "no code was generated");
-        return false;
+        dp__text_add(log, "%s", messages ? messages : "no code was generated");
+        return DP_ERROR_DRIVER;
     }
+    *words = dp__alloc(count, sizeof **words);
+    if (!*words)
+        return DP_ERROR_MEMORY;
     *bytes = count * sizeof **words;
     glslang_program_SPIRV_get(program, *words);
-    return true;
+    return DP_OK;
 }
 
-static bool compile(const glslang_input_t *input, bool debug, uint32_t **words, size_t *bytes, dp__text *log)
+static dp_status compile(const glslang_input_t *input, bool debug, uint32_t **words, size_t *bytes,
+                         dp__text *log)
 {
-    bool done = false;
+    dp_status status = DP_ERROR_DRIVER;
     glslang_shader_t *shader = glslang_shader_create(input);
     glslang_program_t *program = glslang_program_create();
     if (!shader || !program) {
-        dp__text_add(log, "glslang cannot be set up");
+        status = DP_ERROR_MEMORY;
     } else if (!glslang_shader_preprocess(shader, input) || !glslang_shader_parse(shader, input)) {
         dp__text_add(log, "%s", glslang_shader_get_info_log(shader));
     } else {
         glslang_program_add_shader(program, shader);
         if (glslang_program_link(program, (int)input->messages))
-            done = generate(program, debug, words, bytes, log);
+            status = generate(program, debug, words, bytes, log);
         else
             dp__text_add(log, "%s", glslang_program_get_info_log(program));
     }
@@ -51,10 +55,10 @@ static bool compile(const glslang_input_t *input, bool debug, uint32_t **words, 
         glslang_program_delete(program);
     if (shader)
         glslang_shader_delete(shader);
-    return done;
+    return status;
 }
 
-bool dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log)
+dp_status dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log)
 {
     int messages = GLSLANG_MSG_SPV_RULES_BIT | GLSLANG_MSG_VULKAN_RULES_BIT;
     if (debug)
@@ -75,10 +79,10 @@ bool dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *byte
     pthread_once(&once, initialize);
     if (!initialized) {
         dp__text_add(log, "glslang cannot be initialized");
-        return false;
+        return DP_ERROR_DRIVER;
     }
     pthread_mutex_lock(&mutex);
-    const bool done = compile(&input, debug, words, bytes, log);
+    const dp_status status = compile(&input, debug, words, bytes, log);
     pthread_mutex_unlock(&mutex);
-    return done;
+    return status;
 }

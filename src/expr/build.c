@@ -11,8 +11,8 @@ static int add_node(dp__parser *parser, dp__node node)
     if (parser->status != DP_OK)
         return -1;
     if (expr->node_count >= DP__PARSE_MAX_NODES)
-        return dp__parse_fail(parser, parser->token.start, "the formula is too large (more than %d operations)",
-                              DP__PARSE_MAX_NODES);
+        return dp__parse_fail(parser, parser->token.start,
+                              "the formula is too large (more than %d operations)", DP__PARSE_MAX_NODES);
     if (!dp__grow(&expr->nodes, &parser->node_capacity, (size_t)expr->node_count + 1, sizeof(*expr->nodes)))
         return dp__parse_fail_memory(parser);
     expr->nodes[expr->node_count] = node;
@@ -31,11 +31,10 @@ int dp__build_const(dp__parser *parser, double value)
 
 int dp__build_symbol(dp__parser *parser, int symbol, dp__side side, int dim)
 {
-    return add_node(parser, (dp__node){.kind = DP__NODE_SYMBOL,
-                                       .dim = dim,
-                                       .operand = {-1, -1, -1},
-                                       .symbol = symbol,
-                                       .side = side});
+    return add_node(
+        parser,
+        (dp__node){
+            .kind = DP__NODE_SYMBOL, .dim = dim, .operand = {-1, -1, -1}, .symbol = symbol, .side = side});
 }
 
 static int operand_count(dp__node_kind kind)
@@ -48,11 +47,6 @@ static int operand_count(dp__node_kind kind)
     return count[kind];
 }
 
-static bool reduces(dp__node_kind kind)
-{
-    return kind == DP__NODE_SUM || kind == DP__NODE_LARGEST || kind == DP__NODE_SMALLEST;
-}
-
 int dp__build(dp__parser *parser, const char *at, dp__node_kind kind, int a, int b, int c)
 {
     const int operands[3] = {a, b, c}, count = operand_count(kind);
@@ -62,10 +56,11 @@ int dp__build(dp__parser *parser, const char *at, dp__node_kind kind, int a, int
     for (int o = 0; o < count; o++) {
         const int other = parser->expr->nodes[operands[o]].dim;
         if (dim > 0 && other > 0 && dim != other)
-            return dp__parse_fail(parser, at, "vectors of %d and of %d components do not combine", dim, other);
+            return dp__parse_fail(parser, at, "vectors of %d and of %d components do not combine", dim,
+                                  other);
         dim = DP_MAX2(dim, other);
     }
-    return add_operation(parser, kind, reduces(kind) ? 0 : dim, a, b, c);
+    return add_operation(parser, kind, dp__node_reduces(kind) ? 0 : dim, a, b, c);
 }
 
 /* The operations between the symbols and `vector` that are vectors. */

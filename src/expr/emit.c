@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Node n becomes the variable v<n>, in straight-line text v<n>_<c> for component c of a vector; see expr.h for the two
- * forms of the text. A product that only one sum or difference uses becomes part of an FMA.
+/* Node n becomes the variable v<n>, in straight-line text v<n>_<c> for component c of a vector; see expr.h
+ * for the two forms of the text. A product that only one sum or difference uses becomes part of an FMA.
  *
- * The form with loops goes by levels: a reduction over components is one level above what it reduces. The phase of a
- * level first computes the scalars that its vectors need and no loop has made yet, then one loop a dimension makes its
- * reductions. What depends on neither j nor a reduction stands outside of the loops over the block. */
+ * The form with loops goes by levels: a reduction over components is one level above what it reduces. The
+ * phase of a level first computes the scalars that its vectors need and no loop has made yet, then one loop a
+ * dimension makes its reductions. What depends on neither j nor a reduction stands outside of the loops over
+ * the block. */
 #include "expr/expr.h"
 #include "expr/precision.h"
 
@@ -14,13 +15,13 @@
 
 enum {
     LIVE = 1,
-    FUSED = 2,    /* a product inside an FMA: never a variable of its own */
-    UNIFORM = 4,  /* the same for all pairs of a block */
-    KEPT = 8,     /* an array over the block, made by an earlier scope */
+    FUSED = 2,     /* a product inside an FMA: never a variable of its own */
+    UNIFORM = 4,   /* the same for all pairs of a block */
+    KEPT = 8,      /* an array over the block, made by an earlier scope */
     DECLARED = 16, /* uniform, made by an earlier scope */
-    WANTED = 32,  /* by the loop over components that is next */
-    NEEDED = 64,  /* by the scalars that are next */
-    TO_KEEP = 128 /* of those: becomes KEPT */
+    WANTED = 32,   /* by the loop over components that is next */
+    NEEDED = 64,   /* by the scalars that are next */
+    TO_KEEP = 128  /* of those: becomes KEPT */
 };
 
 typedef struct emitter {
@@ -49,9 +50,7 @@ static bool has(const emitter *e, int n, unsigned flag)
 
 static bool reduces(const emitter *e, int n)
 {
-    const dp__node_kind kind = at(e, n)->kind;
-    return (kind == DP__NODE_SUM || kind == DP__NODE_LARGEST || kind == DP__NODE_SMALLEST) &&
-           at(e, at(e, n)->operand[0])->dim > 0;
+    return dp__node_reduces(at(e, n)->kind) && at(e, at(e, n)->operand[0])->dim > 0;
 }
 
 /* A leaf of the text; the symbol below a component is not read itself. */
@@ -123,12 +122,10 @@ static void analyse(emitter *e)
 
 static spelling spell_const(double value)
 {
-    spelling s;
     const float number = (float)value;
-    if (isinf(number)) {
-        snprintf(s.text, sizeof(s.text), "%s", number < 0 ? "(-INFINITY_REAL)" : "INFINITY_REAL");
-        return s;
-    }
+    if (isinf(number))
+        return number < 0 ? (spelling){"(-INFINITY_REAL)"} : (spelling){"INFINITY_REAL"};
+    spelling s;
     char digits[32];
     snprintf(digits, sizeof(digits), "%.9g", (double)number);
     char *comma = strchr(digits, ','); /* the decimal point of some locales */
@@ -201,22 +198,11 @@ static void add_sum(const emitter *e, const dp__node *node, int c)
         dp__text_add(e->text, "%s %s %s", first.text, minus ? "-" : "+", second.text);
 }
 
-static const char *macro_name(dp__node_kind kind)
-{
-    static const char *const name[] = {
-#define NAME(name, operands) #name,
-        DP__NODE_LIST(NAME)
-#undef NAME
-    };
-    return name[kind];
-}
-
 static void add_call(const emitter *e, int n, int c)
 {
-    dp__text_add(e->text, "%s(", macro_name(at(e, n)->kind));
-    for (int o = 0; o < operand_count(e, n); o++) {
+    dp__text_add(e->text, "%s(", dp__node_name(at(e, n)->kind));
+    for (int o = 0; o < operand_count(e, n); o++)
         dp__text_add(e->text, "%s%s", o > 0 ? ", " : "", spell(e, at(e, n)->operand[o], c).text);
-    }
     dp__text_add(e->text, ")");
 }
 
@@ -236,10 +222,9 @@ static void add_value(const emitter *e, int n, int c)
         add_sum(e, node, c);
         return;
     case DP__NODE_MUL:
-        dp__text_add(text, "%s * %s", spell(e, x, c).text, spell(e, y, c).text);
-        return;
     case DP__NODE_DIV:
-        dp__text_add(text, "%s / %s", spell(e, x, c).text, spell(e, y, c).text);
+        dp__text_add(text, "%s %c %s", spell(e, x, c).text, node->kind == DP__NODE_MUL ? '*' : '/',
+                     spell(e, y, c).text);
         return;
     case DP__NODE_NEG:
         dp__text_add(text, "-%s", spell(e, x, c).text);
@@ -261,22 +246,6 @@ static void add_value(const emitter *e, int n, int c)
     default:
         add_call(e, n, c);
     }
-}
-
-/* Adds component c of what reduction n reduces to the variable `total`. */
-static void add_step(const emitter *e, int n, const char *total, int c)
-{
-    const int x = at(e, n)->operand[0];
-    if (has(e, x, FUSED)) {
-        add_fma(e, "", x, "", total, c);
-        return;
-    }
-    const spelling value = spell(e, x, c);
-    if (at(e, n)->kind == DP__NODE_SUM)
-        dp__text_add(e->text, "%s + %s", total, value.text);
-    else
-        dp__text_add(e->text, "%s(%s, %s)", at(e, n)->kind == DP__NODE_LARGEST ? "MAX" : "MIN", total,
-                     value.text);
 }
 
 static const char *neutral(const emitter *e, int n)
@@ -324,6 +293,25 @@ static void add_statement(const emitter *e, int n, int c)
     dp__text_add(e->text, ";\n");
 }
 
+/* Adds component c of what reduction n reduces to its variable, or with `part` to its partial sum. */
+static void add_step(const emitter *e, int n, bool part, int c)
+{
+    const int x = at(e, n)->operand[0];
+    const spelling value = spell(e, x, c);
+    char total[32];
+    snprintf(total, sizeof(total), "%c%d%s", part ? 'p' : 'v', n, e->unroll ? "" : "[b]");
+    begin_line(e);
+    dp__text_add(e->text, "%s = ", total);
+    if (has(e, x, FUSED))
+        add_fma(e, "", x, "", total, c);
+    else if (at(e, n)->kind == DP__NODE_SUM)
+        dp__text_add(e->text, "%s + %s", total, value.text);
+    else
+        dp__text_add(e->text, "%s(%s, %s)", at(e, n)->kind == DP__NODE_LARGEST ? "MAX" : "MIN", total,
+                     value.text);
+    dp__text_add(e->text, ";\n");
+}
+
 static void add_output(const emitter *e, int o, const char *component, int c)
 {
     LINE(e, "OUTPUT(%d, %s, %s);", o, component, spell(e, e->expr->outputs[o], c).text);
@@ -341,18 +329,13 @@ static void unroll_reduction(const emitter *e, int n)
 {
     const int dim = at(e, at(e, n)->operand[0])->dim;
     const bool blocked = is_blocked(e, n);
-    char part[32];
-    snprintf(part, sizeof(part), "%c%d", blocked ? 'p' : 'v', n);
     LINE(e, "REAL v%d = %s;", n, neutral(e, n));
     if (blocked)
         LINE(e, "REAL p%d, e%d = SPLAT(0.0f);", n, n);
     for (int c = 0; c < dim; c++) {
         if (blocked && c % DP__SUM_BLOCK == 0)
             LINE(e, "p%d = SPLAT(0.0f);", n);
-        begin_line(e);
-        dp__text_add(e->text, "%s = ", part);
-        add_step(e, n, part, c);
-        dp__text_add(e->text, ";\n");
+        add_step(e, n, blocked, c);
         if (blocked && (c % DP__SUM_BLOCK == DP__SUM_BLOCK - 1 || c == dim - 1))
             LINE(e, "TWO_SUM(v%d, e%d, p%d);", n, n, n);
     }
@@ -429,7 +412,7 @@ static void add_flagged(emitter *e, unsigned flag, bool vectors, bool uniform)
     }
 }
 
-/* Before a loop over components: the scalars that its vectors want. Loads that depend on j are left to the loop itself. */
+/* Before a loop over components: the scalars that its vectors want, but for loads that depend on j. */
 static void add_wanted_scalars(emitter *e)
 {
     bool any = false;
@@ -465,7 +448,7 @@ static void open_block(emitter *e)
     add_flagged(e, WANTED, true, false);
 }
 
-/* The first reduction from n on of this level and over this many components; the number of nodes if there is none. */
+/* The first reduction from n on of this level and over this many components, or the number of nodes. */
 static int next_in_phase(const emitter *e, int n, int level, int dim)
 {
     while (n < e->expr->node_count && !(has(e, n, LIVE) && reduces(e, n) && e->level[n] == level &&
@@ -478,7 +461,7 @@ static int next_in_phase(const emitter *e, int n, int level, int dim)
     for (int n = next_in_phase(e, 0, level, dim); n < e->expr->node_count;                                   \
          n = next_in_phase(e, n + 1, level, dim))
 
-/* The loops over the components of a phase. Where there are more than DP__SUM_BLOCK an outer loop goes by blocks. */
+/* The loops over the components of a phase: over blocks of DP__SUM_BLOCK where there are more. */
 static void add_component_loop(emitter *e, int level, int dim)
 {
     const bool blocked = dim > DP__SUM_BLOCK;
@@ -493,20 +476,12 @@ static void add_component_loop(emitter *e, int level, int dim)
             LINE(e, "REAL p%d[BLOCK];", n);
             LINE(e, BLOCK_LOOP " p%d[b] = SPLAT(0.0f);", n);
         }
-        snprintf(head, sizeof(head), "for (int c = c0; c < (c0 + %d < %d ? c0 + %d : %d); c++)", step, dim, step,
-                 dim);
+        snprintf(head, sizeof(head), "for (int c = c0; c < (c0 + %d < %d ? c0 + %d : %d); c++)", step, dim,
+                 step, dim);
     }
     open_scope(e, head);
     open_block(e);
-    FOR_PHASE(n)
-    {
-        char total[32];
-        snprintf(total, sizeof(total), "%c%d[b]", is_blocked(e, n) ? 'p' : 'v', n);
-        begin_line(e);
-        dp__text_add(e->text, "%s = ", total);
-        add_step(e, n, total, 0);
-        dp__text_add(e->text, ";\n");
-    }
+    FOR_PHASE(n) add_step(e, n, is_blocked(e, n), 0);
     close_scope(e);
     close_scope(e);
     if (blocked) {

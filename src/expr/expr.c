@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small helpers on lists of nodes. */
+/* Small helpers on nodes and lists of them. */
 #include "expr/expr.h"
 
 #include <string.h>
+
+const char *dp__node_name(dp__node_kind kind)
+{
+    static const char *const name[] = {
+#define NAME(name, operands) #name,
+        DP__NODE_LIST(NAME)
+#undef NAME
+    };
+    return name[kind];
+}
+
+bool dp__node_reduces(dp__node_kind kind)
+{
+    return kind == DP__NODE_SUM || kind == DP__NODE_LARGEST || kind == DP__NODE_SMALLEST;
+}
 
 void dp__expr_free(dp__expr **expr)
 {
@@ -63,13 +78,9 @@ double dp__expr_flops(const dp__expr *expr)
         case DP__NODE_NEG: /* signs are modifiers of operands */
         case DP__NODE_ABS:
             break;
-        case DP__NODE_SUM:
-        case DP__NODE_LARGEST:
-        case DP__NODE_SMALLEST:
-            flops += DP_MAX2(expr->nodes[node->operand[0]].dim, 1) - 1;
-            break;
         default:
-            flops += DP_MAX2(node->dim, 1);
+            flops += dp__node_reduces(node->kind) ? DP_MAX2(expr->nodes[node->operand[0]].dim, 1) - 1
+                                                  : DP_MAX2(node->dim, 1);
         }
     }
     return flops;

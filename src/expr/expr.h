@@ -88,6 +88,9 @@ dp_status dp__expr_parse(const char *text, const dp__symbol *symbols, int symbol
 void dp__expr_free(dp__expr **expr);
 dp__expr *dp__expr_clone(const dp__expr *expr);
 
+const char *dp__node_name(dp__node_kind kind); /* "ADD" */
+bool dp__node_reduces(dp__node_kind kind);     /* a vector to a scalar: SUM, LARGEST, SMALLEST */
+
 /* Exchanges i and j, in place. */
 void dp__expr_swap_sides(dp__expr *expr);
 /* Whether symbol s is used on that side. */

@@ -73,8 +73,8 @@ void dp__parse_message(const dp__parser *parser, char *message, size_t size)
     if (many)
         snprintf(place, sizeof(place), "line %zu, ", number);
     const char *before = first > 0 ? "..." : "", *after = first + shown < length ? "..." : "";
-    snprintf(message, size, "%scolumn %zu: %s\n  %s%s%s\n  %*s^", place, column + 1, parser->error.data, before,
-             window, after, (int)(strlen(before) + column - first), "");
+    snprintf(message, size, "%scolumn %zu: %s\n  %s%s%s\n  %*s^", place, column + 1, parser->error.data,
+             before, window, after, (int)(strlen(before) + column - first), "");
 }
 
 static bool is_digit(char c)
@@ -87,7 +87,8 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* value * 10^exponent. Exact for what people write (up to 15 digits, small exponents), a few ulps of a double else. */
+/* value * 10^exponent. Exact for what people write (up to 15 digits, small exponents), a few ulps of a double
+ * else. */
 static double scale(double value, int exponent)
 {
     static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -162,7 +163,7 @@ static const char *read_operator(dp__parser *parser, const char *c)
     static const struct {
         char text[3];
         int kind;
-    } pairs[] = {{"<=", DP__TOKEN_LE}, {">=", DP__TOKEN_GE}, {"==", DP__TOKEN_EQ},
+    } pairs[] = {{"<=", DP__TOKEN_LE}, {">=", DP__TOKEN_GE},  {"==", DP__TOKEN_EQ},
                  {"!=", DP__TOKEN_NE}, {"&&", DP__TOKEN_AND}, {"||", DP__TOKEN_OR}};
     for (size_t p = 0; p < DP_COUNT(pairs); p++) {
         if (c[0] == pairs[p].text[0] && c[1] == pairs[p].text[1]) {

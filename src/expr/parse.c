@@ -3,14 +3,25 @@
  *   formula  = { name "=" expr ";" } expr { "," expr }
  *   expr     = prefix { operator expr }              by precedence
  *   prefix   = "not" expr | "-" expr | primary { "[" number "]" }
- *   primary  = number | name | name "[" ("i" | "j") "]" | function "(" expr { "," expr } ")" | "(" expr ")" */
+ *   primary  = number | name | name "[" ("i" | "j") "]" | function "(" expr { "," expr } ")" | "(" expr ")"
+ */
 #include "expr/parse.h"
 
 #include <math.h>
 #include <string.h>
 
 /* Precedences. A level of 0 is no operator. */
-enum { LEVEL_ANY = 1, LEVEL_OR = 1, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARE, LEVEL_SUM, LEVEL_PRODUCT, LEVEL_SIGN, LEVEL_POWER };
+enum {
+    LEVEL_ANY = 1,
+    LEVEL_OR = 1,
+    LEVEL_AND,
+    LEVEL_NOT,
+    LEVEL_COMPARE,
+    LEVEL_SUM,
+    LEVEL_PRODUCT,
+    LEVEL_SIGN,
+    LEVEL_POWER
+};
 
 typedef struct infix {
     int token, level;
@@ -19,12 +30,18 @@ typedef struct infix {
 } infix;
 
 static const infix infixes[] = {
-    {DP__TOKEN_OR, LEVEL_OR, DP__NODE_OR, false},      {DP__TOKEN_AND, LEVEL_AND, DP__NODE_AND, false},
-    {'<', LEVEL_COMPARE, DP__NODE_LT, false},          {DP__TOKEN_LE, LEVEL_COMPARE, DP__NODE_LE, false},
-    {'>', LEVEL_COMPARE, DP__NODE_LT, true},           {DP__TOKEN_GE, LEVEL_COMPARE, DP__NODE_LE, true},
-    {DP__TOKEN_EQ, LEVEL_COMPARE, DP__NODE_EQ, false}, {DP__TOKEN_NE, LEVEL_COMPARE, DP__NODE_NE, false},
-    {'+', LEVEL_SUM, DP__NODE_ADD, false},             {'-', LEVEL_SUM, DP__NODE_SUB, false},
-    {'*', LEVEL_PRODUCT, DP__NODE_MUL, false},         {'/', LEVEL_PRODUCT, DP__NODE_DIV, false},
+    {DP__TOKEN_OR, LEVEL_OR, DP__NODE_OR, false},
+    {DP__TOKEN_AND, LEVEL_AND, DP__NODE_AND, false},
+    {'<', LEVEL_COMPARE, DP__NODE_LT, false},
+    {DP__TOKEN_LE, LEVEL_COMPARE, DP__NODE_LE, false},
+    {'>', LEVEL_COMPARE, DP__NODE_LT, true},
+    {DP__TOKEN_GE, LEVEL_COMPARE, DP__NODE_LE, true},
+    {DP__TOKEN_EQ, LEVEL_COMPARE, DP__NODE_EQ, false},
+    {DP__TOKEN_NE, LEVEL_COMPARE, DP__NODE_NE, false},
+    {'+', LEVEL_SUM, DP__NODE_ADD, false},
+    {'-', LEVEL_SUM, DP__NODE_SUB, false},
+    {'*', LEVEL_PRODUCT, DP__NODE_MUL, false},
+    {'/', LEVEL_PRODUCT, DP__NODE_DIV, false},
     {'^', LEVEL_POWER, DP__NODE_POW, false},
 };
 
@@ -121,7 +138,8 @@ static int parse_call(dp__parser *parser, const dp__token *name)
     return dp__function_call(parser, name, function, arguments, count);
 }
 
-/* The side that "[i]" or "[j]" names; anything else in the brackets leaves the text as it is: DP__SIDE_CALL. */
+/* The side that "[i]" or "[j]" names; anything else in the brackets leaves the text as it is: DP__SIDE_CALL.
+ */
 static dp__side parse_index(dp__parser *parser)
 {
     const dp__token token = parser->token;
@@ -151,8 +169,8 @@ static int parse_symbol(dp__parser *parser, const dp__token *name, int s)
     if (dim != DP__NO_FORM)
         return dp__build_symbol(parser, s, side, dim);
     if (symbol->row_dim != DP__NO_FORM)
-        return dp__parse_fail(parser, name->start, "'%.40s' has rows: write %.40s[i] or %.40s[j]", symbol->name,
-                              symbol->name, symbol->name);
+        return dp__parse_fail(parser, name->start, "'%.40s' has rows: write %.40s[i] or %.40s[j]",
+                              symbol->name, symbol->name, symbol->name);
     return dp__parse_fail(parser, name->start, "'%.40s' has no rows here: write %.40s alone", symbol->name,
                           symbol->name);
 }
@@ -224,7 +242,8 @@ static int parse_prefix(dp__parser *parser, int level)
 {
     const char *at = parser->token.start;
     if (parser->token.kind == DP__TOKEN_NOT && level > LEVEL_NOT)
-        return dp__parse_fail(parser, at, "'not' binds weaker than what stands before it: put it in parentheses");
+        return dp__parse_fail(parser, at,
+                              "'not' binds weaker than what stands before it: put it in parentheses");
     if (accept(parser, DP__TOKEN_NOT))
         return dp__build(parser, at, DP__NODE_NOT, parse_expr(parser, LEVEL_NOT), -1, -1);
     if (accept(parser, '-'))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of the parser: lex.c cuts the text into tokens and writes messages, build.c makes typed nodes and
- * knows the functions, parse.c is the grammar. */
+/* Between the files of the parser: lex.c cuts the text into tokens and writes messages, build.c makes typed
+ * nodes and knows the functions, parse.c is the grammar. */
 #ifndef DP_EXPR_PARSE_H
 #define DP_EXPR_PARSE_H
 
@@ -60,7 +60,8 @@ void dp__parse_message(const dp__parser *parser, char *message, size_t size);
 void dp__parse_next(dp__parser *parser);
 bool dp__token_is(const dp__token *token, const char *word);
 
-/* New nodes. All take -1 as an operand, after a failure, and return -1 then. `at` is where an error points. */
+/* New nodes. All take -1 as an operand, after a failure, and return -1 then. `at` is where an error points.
+ */
 int dp__build_const(dp__parser *parser, double value);
 int dp__build_symbol(dp__parser *parser, int symbol, dp__side side, int dim);
 int dp__build(dp__parser *parser, const char *at, dp__node_kind kind, int a, int b, int c);

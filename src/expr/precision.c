@@ -40,14 +40,14 @@ static double rounding_error(dp__node_kind kind, double x, double y, double valu
     case DP__NODE_SIGMOID:
         return (8 * U + exp_error(x)) * fabs(value);
     case DP__NODE_POW:
-        return pow_error(x, y) * fabs(value);
+        return expm1(pow_error(x, y)) * fabs(value); /* an error of the exponent: not small where that is large */
     default:
-        return 0;
+        return -1; /* exact */
     }
 }
 
 double dp__function_error(dp__node_kind kind, double x, double y, double value)
 {
     const double error = rounding_error(kind, x, y, value);
-    return error > 0 ? error + DP__LEAST_NORMAL : error;
+    return error < 0 ? 0 : error + DP__LEAST_NORMAL;
 }

@@ -20,10 +20,11 @@
  *   rsqrt           4 u |value|                  2 ulp (both)
  *   exp             2 u (3 + 2 |x|) |value|      Vulkan
  *   log             max(8 u, 6 u |value|)        Vulkan: 2^-21 absolute in [0.5, 2], else 3 ulp
- *   sin cos         8 u for |x| <= 2^15, no claim (2) beyond: ours in GLSL, 4 ulp in OpenCL
- *   tanh            10 u |value|                 ours in GLSL, 5 ulp in OpenCL
+ *   sin cos         8 u for |x| <= 2^15, no claim (2) beyond: ours
+ *   tanh            10 u |value|                 ours
  *   sigmoid         1 / (1 + exp(-x)):           (8 u + 2 u (3 + 2 |x|)) |value|
- *   pow             ours: exp2(y log2 |x|) with signs:  (16 u + 2 u (3 + 2 t) + 8 u |y| + 6 u t) |value|, t = |y log2 |x||
+ *   pow             ours: exp2(y log2 |x|) with signs:  (16 u + 2 u (3 + 2 t) + 8 u |y| + 6 u t) |value|, t = |y log2 |x||;
+ *                   as an error of the exponent, e^that - 1
  *   the rest        0                            min max abs neg floor sign compare select are exact
  * plus DP__LEAST_NORMAL for all that round. ulp <= 2 u |value|. */
 double dp__function_error(dp__node_kind kind, double x, double y, double value);

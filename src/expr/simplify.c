@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One pass over the list, operands first. Each node is built anew by make(), which applies the rules; add() then returns
- * the node that is there already where an equal one is. Every rule keeps what is finite finite and the rest not:
- * x * 0, x - x or log(exp(x)) stay as they are. */
+/* One pass over the list, operands first. Each node is built anew by make(), which applies the rules; add()
+ * then returns the node that is there already where an equal one is. Every rule keeps what is finite finite
+ * and the rest not: x * 0, x - x or log(exp(x)) stay as they are. */
 #include "expr/expr.h"
 
 #include <float.h>
@@ -49,9 +49,14 @@ static uint32_t hash_node(const dp__node *node)
 {
     uint64_t bits;
     memcpy(&bits, &node->value, sizeof(bits));
-    const uint32_t words[] = {(uint32_t)node->kind,       (uint32_t)node->operand[0], (uint32_t)node->operand[1],
-                              (uint32_t)node->operand[2], (uint32_t)bits,             (uint32_t)(bits >> 32),
-                              (uint32_t)node->symbol,     (uint32_t)node->side};
+    const uint32_t words[] = {(uint32_t)node->kind,
+                              (uint32_t)node->operand[0],
+                              (uint32_t)node->operand[1],
+                              (uint32_t)node->operand[2],
+                              (uint32_t)bits,
+                              (uint32_t)(bits >> 32),
+                              (uint32_t)node->symbol,
+                              (uint32_t)node->side};
     uint32_t hash = 2166136261u;
     for (size_t w = 0; w < DP_COUNT(words); w++) {
         hash = (hash ^ words[w]) * 16777619u;
@@ -62,8 +67,10 @@ static uint32_t hash_node(const dp__node *node)
 
 static bool same_node(const dp__node *a, const dp__node *b)
 {
-    return a->kind == b->kind && a->dim == b->dim && memcmp(a->operand, b->operand, sizeof(a->operand)) == 0 &&
-           memcmp(&a->value, &b->value, sizeof(a->value)) == 0 && a->symbol == b->symbol && a->side == b->side;
+    return a->kind == b->kind && a->dim == b->dim &&
+           memcmp(a->operand, b->operand, sizeof(a->operand)) == 0 &&
+           memcmp(&a->value, &b->value, sizeof(a->value)) == 0 && a->symbol == b->symbol &&
+           a->side == b->side;
 }
 
 static bool nonnegative(const builder *b, const dp__node *node)
@@ -164,7 +171,7 @@ static double evaluate(dp__node_kind kind, double x, double y, double z)
     case DP__NODE_DIV:
         return x / y;
     case DP__NODE_POW:
-        return pow(x, y);
+        return x < 0 && y != floor(y) ? (double)NAN : pow(x, y); /* C has 0 or infinity for -inf */
     case DP__NODE_NEG:
         return -x;
     case DP__NODE_LT:
@@ -243,7 +250,8 @@ static int product(builder *b, int x, int n)
     return n % 2 ? make2(b, DP__NODE_MUL, square, x) : square;
 }
 
-/* x^(twice / 2) without POW; -1 where it stays one. Negative powers are powers of 1/x, which does not overflow early either. */
+/* x^(twice / 2) without POW; -1 where it stays one. Negative powers are powers of 1/x, which does not
+ * overflow early either. */
 static int expand_power(builder *b, int x, double power)
 {
     const double twice = 2 * power;
@@ -382,8 +390,7 @@ static int make(builder *b, dp__node_kind kind, int x, int y, int z)
         dim = DP_MAX2(dim, at(b, y)->dim);
     if (z >= 0)
         dim = DP_MAX2(dim, at(b, z)->dim);
-    const bool reduces = kind == DP__NODE_SUM || kind == DP__NODE_LARGEST || kind == DP__NODE_SMALLEST;
-    if (reduces)
+    if (dp__node_reduces(kind))
         dim = 0;
     int result = fold(b, kind, x, y, z);
     if (result < 0)
@@ -424,7 +431,8 @@ static bool rebuild(builder *b, const dp__expr *expr, int *map)
 /* The builder's live nodes as a list of their own. `map` as in rebuild(). */
 static dp__expr *collect(const builder *b, const dp__expr *expr, const int *map)
 {
-    int *place = dp__alloc((size_t)b->count, sizeof(*place)); /* first whether it is live, then its new index */
+    int *place =
+        dp__alloc((size_t)b->count, sizeof(*place)); /* first whether it is live, then its new index */
     dp__expr *result = dp__alloc(1, sizeof(*result));
     if (!place || !result)
         goto fail;

@@ -60,6 +60,7 @@ typedef struct dp__tuning {
     uint32_t lanes;   /* work-items that share one reduction through local memory, a power of two */
     int pair_vectors; /* vectors of i that a work-item of `pairwise` holds */
     double work;      /* FLOPs that one launch may take: well under a second, for watchdogs */
+    int64_t rounds;   /* of all its loops together that a work-item may take */
 } dp__tuning;
 dp__tuning dp__tuning_of(const dp__gpu_limits *limits);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/step.h"
+#include <string.h>
 
 /* Safe starting points by kind of device. A CPU's OpenCL wants wide explicit vectors and tiny work-groups (PoCL does not
  * vectorise across work-items), a software GPU vectors of 4 and groups of 64 (llvmpipe loads lane by lane, and a group
@@ -17,5 +18,8 @@ dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
     while (tuning.lanes > limits->max_group_size)
         tuning.lanes /= 2;
     tuning.work *= DP_MAX2(limits->compute_units, 1);
+    /* Mesa's llvmpipe (22.3) counts the rounds of all loops of a work-item and leaves every loop at its end once they are
+     * 65,535, without a word; some are kept for the short loops around the long ones. */
+    tuning.rounds = strstr(limits->name, "llvmpipe") ? 60000 : INT32_MAX;
     return tuning;
 }

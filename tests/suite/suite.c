@@ -151,7 +151,7 @@ void suite_values(const dp_tensor *tensor, const double *values, size_t count)
 void suite_works(dp_device *device)
 {
     dp_tensor *x = suite_range(device, DP_SHAPE(3));
-    dp_tensor *y = dp_map(device, "2 * x + 1", DP_ARGS({"x", x}));
+    dp_tensor *y = dp_map(device, "2 * x + 1", DP_ARGS({"x", x, 0}));
     suite_values(y, (const double[]){1, 3, 5}, 3);
     dp_tensor_release(&x);
     dp_tensor_release(&y);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every conformance case on every device: one test for a device and an op. */
 #include "suite.h"
-#include "tests/ops/ops.h"
+#include "ops/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void run_part(void **state)
             report(p, item, &verdict);
     }
     dp_device_close(&device);
-    print_message("%s: %d passed, %d failed, %d skipped, worst error %.2f of its bound\n", p->name,
+    print_message("# %s: %d passed, %d failed, %d skipped, worst error %.2f of its bound\n", p->name,
                   outcomes[OPS_PASSED], outcomes[OPS_FAILED], outcomes[OPS_SKIPPED], worst);
     assert_int_equal(outcomes[OPS_FAILED], 0);
     assert_true(outcomes[OPS_PASSED] > 0); /* a device that skips an op altogether does not pass it */

@@ -156,7 +156,7 @@ static void queue(dp_device *device)
 {
     dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(1000), 1);
     for (int k = 0; k < 300; k++) {
-        dp_tensor *next = dp_map(device, "x + 1", DP_ARGS({"x", x}));
+        dp_tensor *next = dp_map(device, "x + 1", DP_ARGS({"x", x, 0}));
         dp_tensor_release(&x);
         x = next;
     }
@@ -174,11 +174,11 @@ static void order(dp_device *device)
 {
     const float ones[] = {1, 1, 1}, twos[] = {2, 2, 2};
     dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(3), ones);
-    dp_tensor *a = dp_map(device, "10 * x", DP_ARGS({"x", x}));
+    dp_tensor *a = dp_map(device, "10 * x", DP_ARGS({"x", x, 0}));
     assert_int_equal(dp_write(x, twos, sizeof twos), DP_OK);
-    dp_tensor *b = dp_map(device, "10 * x", DP_ARGS({"x", x}));
+    dp_tensor *b = dp_map(device, "10 * x", DP_ARGS({"x", x, 0}));
     assert_int_equal(dp_fill(x, 3), DP_OK);
-    dp_tensor *c = dp_map(device, "10 * x", DP_ARGS({"x", x}));
+    dp_tensor *c = dp_map(device, "10 * x", DP_ARGS({"x", x, 0}));
     suite_values(a, (const double[]){10, 10, 10}, 3);
     suite_values(b, (const double[]){20, 20, 20}, 3);
     suite_values(c, (const double[]){30, 30, 30}, 3);
@@ -198,7 +198,7 @@ static void errors(dp_device *device)
     char first[512];
     strncpy(first, dp_message(device), sizeof first - 1);
     first[sizeof first - 1] = '\0';
-    assert_null(dp_map(device, "x +", DP_ARGS({"x", x})));
+    assert_null(dp_map(device, "x +", DP_ARGS({"x", x, 0})));
     assert_string_equal(dp_message(device), first);
     assert_int_equal(dp_failed(device), DP_ERROR_ARGUMENT);
 
@@ -234,7 +234,8 @@ static void profile(dp_device *device)
         assert_true(k == 0 || entries[k].seconds <= entries[k - 1].seconds);
         flops += entries[k].flops;
     }
-    assert_true(flops >= 3 * 2.0 * 64 * 64 * 64);
+    if (dp_device_get_info(device).type != DP_DEVICE_REFERENCE) /* which counts none */
+        assert_true(flops >= 3 * 2.0 * 64 * 64 * 64);
     assert_int_equal(dp_profile_list(device, NULL, 0), count);
     assert_int_equal(dp_profile(device, false), DP_OK);
     dp_tensor *y = dp_matmul(device, x, x, NULL);

@@ -25,6 +25,11 @@ dp_status dp__plan_conv2d(dp__gpu *gpu, const dp__conv2d_call *call)
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
     const dp_shape *w = &call->w->shape, *out = &call->out->shape;
+    const int64_t taps = w->dim[1] * w->dim[2] * w->dim[3];
+    if (taps + w->dim[1] * w->dim[2] > tuning.rounds)
+        return dp__fail(gpu->device, DP_ERROR_UNSUPPORTED,
+                        "conv2d: w has %lld weights an output channel; loops on %s may take %lld rounds",
+                        (long long)taps, gpu->device->info.id, (long long)tuning.rounds);
     const int64_t pixels = out->dim[2] * out->dim[3];
     const int64_t blocks = DP_CEIL_DIV(w->dim[0] / call->groups, OUT_BLOCK);
     const int64_t items = out->dim[0] * call->groups * blocks * DP_CEIL_DIV(pixels, tuning.width);
@@ -35,7 +40,7 @@ dp_status dp__plan_conv2d(dp__gpu *gpu, const dp__conv2d_call *call)
     dp__step_in(&step, call->w->buffer);
     dp__step_out(&step, call->out->buffer);
     add_params(&step, call, items, pixels, blocks);
-    step.launch.flops = 2.0 * (double)dp_tensor_size(call->out) * (double)(w->dim[1] * w->dim[2] * w->dim[3]);
+    step.launch.flops = 2.0 * (double)dp_tensor_size(call->out) * (double)taps;
     step.launch.bytes = 4.0 * (double)(dp_tensor_size(call->x) + dp_tensor_size(call->w) + dp_tensor_size(call->out));
     return dp__step_run(gpu, &step, DP_CEIL_DIV(items, tuning.group));
 }

@@ -10,15 +10,6 @@ static void add_view(dp__step *step, const dp_tensor *tensor)
         dp__step_int(step, tensor->stride[axis]);
 }
 
-/* items, picks, inner, rows: the sizes of the work, where `picks` are looked up among `rows`. */
-static void add_sizes(dp__step *step, const dp_tensor *out, int64_t picks, int64_t rows)
-{
-    dp__step_int(step, dp_tensor_size(out));
-    dp__step_int(step, picks);
-    dp__step_int(step, out->shape.dim[2]);
-    dp__step_int(step, rows);
-}
-
 dp_status dp__plan_gather(dp__gpu *gpu, const dp__gather_call *call)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
@@ -28,7 +19,10 @@ dp_status dp__plan_gather(dp__gpu *gpu, const dp__gather_call *call)
     dp__step_in(&step, call->x->buffer);
     dp__step_in(&step, call->index->buffer);
     dp__step_out(&step, call->out->buffer);
-    add_sizes(&step, call->out, call->out->shape.dim[1], call->x->shape.dim[1]);
+    dp__step_int(&step, items);
+    dp__step_int(&step, call->out->shape.dim[1]);
+    dp__step_int(&step, call->out->shape.dim[2]);
+    dp__step_int(&step, call->x->shape.dim[1]);
     dp__step_int(&step, is_float ? 0x7fc00000 : INT32_MIN);
     add_view(&step, call->x);
     add_view(&step, call->index);
@@ -37,20 +31,35 @@ dp_status dp__plan_gather(dp__gpu *gpu, const dp__gather_call *call)
     return dp__step_run(gpu, &step, DP_CEIL_DIV(items, tuning.group));
 }
 
-dp_status dp__plan_scatter_add(dp__gpu *gpu, const dp__scatter_add_call *call)
+static dp_status scatter_add(dp__gpu *gpu, const dp__scatter_add_call *call, int64_t first_pick, int64_t end_pick)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
-    const int64_t items = dp_tensor_size(call->out), picks = call->y->shape.dim[1];
-    DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
+    const int64_t items = dp_tensor_size(call->out);
     dp__step step = dp__step_new("scatter_add", tuning.group, 1);
     dp__step_in(&step, call->y->buffer);
     dp__step_in(&step, call->index->buffer);
     dp__step_out(&step, call->out->buffer);
-    add_sizes(&step, call->out, picks, call->out->shape.dim[1]);
+    dp__step_int(&step, items);
+    dp__step_int(&step, first_pick);
+    dp__step_int(&step, end_pick);
+    dp__step_int(&step, call->out->shape.dim[2]);
+    dp__step_int(&step, call->out->shape.dim[1]);
     add_view(&step, call->y);
     add_view(&step, call->index);
     dp__step_int(&step, call->out->offset);
-    step.launch.flops = (double)items * (double)picks;
+    step.launch.flops = (double)items * (double)(end_pick - first_pick);
     step.launch.bytes = 4.0 * (double)items + 8.0 * (double)dp_tensor_size(call->y);
     return dp__step_run(gpu, &step, DP_CEIL_DIV(items, tuning.group));
+}
+
+dp_status dp__plan_scatter_add(dp__gpu *gpu, const dp__scatter_add_call *call)
+{
+    const int64_t picks = call->y->shape.dim[1], rounds = dp__tuning_of(&gpu->limits).rounds;
+    DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
+    int64_t first = 0;
+    do { /* at least once: without picks the result is zero */
+        DP_CHECK(scatter_add(gpu, call, first, DP_MIN2(first + rounds, picks)));
+        first += rounds;
+    } while (first < picks);
+    return DP_OK;
 }

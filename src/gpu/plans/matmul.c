@@ -91,9 +91,8 @@ static dp__nest batch_nest(const dp__matmul_call *call)
 }
 
 /* A launch for each element of the outer batch axes, all of the innermost one in it. Mostly that is one launch. */
-dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
+static dp_status run_batches(dp__gpu *gpu, const dp__matmul_call *call)
 {
-    DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
     const dp__nest nest = batch_nest(call);
     const int inner = nest.rank - 1;
     int64_t launches = 1;
@@ -114,4 +113,43 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
         DP_CHECK(run_batch(gpu, call, &batch));
     }
     return DP_OK;
+}
+
+/* The columns first .. end - 1 of a times those rows of b, added to what is in `sum`; NULL for alpha, beta and c of the call. */
+static dp_status run_slice(dp__gpu *gpu, const dp__matmul_call *call, int64_t first, int64_t end, const dp_tensor *sum,
+                           dp_tensor *out)
+{
+    const int last = call->a->shape.rank - 1;
+    dp_tensor *a = dp_slice((dp_tensor *)call->a, last, first, end, 1);
+    dp_tensor *b = dp_slice((dp_tensor *)call->b, last - 1, first, end, 1);
+    dp__matmul_call slice = {.a = a, .b = b, .c = call->c, .out = out, .alpha = call->alpha, .beta = call->beta};
+    if (sum) {
+        slice.c = sum;
+        slice.beta = 1;
+    }
+    const dp_status status = a && b ? run_batches(gpu, &slice) : DP_ERROR_MEMORY;
+    dp_tensor_release(&a);
+    dp_tensor_release(&b);
+    return status;
+}
+
+/* A depth that the kernel's loop may not take is cut into slices, each of which adds to the sum of those before. */
+dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
+{
+    const int64_t depth = call->a->shape.dim[call->a->shape.rank - 1], rounds = dp__tuning_of(&gpu->limits).rounds;
+    DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
+    if (depth <= rounds)
+        return run_batches(gpu, call);
+    dp_tensor *sum = NULL;
+    dp_status status = DP_OK;
+    for (int64_t first = 0; status == DP_OK && first < depth; first += rounds) {
+        const int64_t end = DP_MIN2(first + rounds, depth);
+        dp_tensor *out = end == depth ? dp_tensor_retain(call->out)
+                                      : dp__tensor_create(gpu->device, DP_F32, call->out->shape);
+        status = out ? run_slice(gpu, call, first, end, sum, out) : DP_ERROR_MEMORY;
+        dp_tensor_release(&sum);
+        sum = out;
+    }
+    dp_tensor_release(&sum);
+    return status;
 }

@@ -43,7 +43,19 @@ static void choose_variant(dp__gpu *gpu, kernel_plan *plan)
     plan->items_i = DP_CEIL_DIV(plan->call->n, (int64_t)plan->width * plan->vectors);
 }
 
-/* Few points i: j is cut into parts, so that every compute unit has work. */
+/* At least the rounds that a work-item's loops take for one value of j. */
+static double rounds_per_point(const kernel_plan *plan)
+{
+    double rounds = 1.1; /* of the loop over j and, with a block of sums for 128 of them, the one around it */
+    for (int n = 0; n < plan->expr->node_count && !plan->unrolled; n++)
+        if (dp__node_reduces(plan->expr->nodes[n].kind))
+            rounds += 1.1 * plan->expr->nodes[plan->expr->nodes[n].operand[0]].dim;
+    if (!plan->unrolled)
+        rounds += plan->chunk;
+    return plan->unrolled ? rounds * plan->vectors : rounds / plan->block;
+}
+
+/* Few points i: j is cut into parts, so that every compute unit has work. Each is short enough for the loops. */
 static void choose_parts(dp__gpu *gpu, kernel_plan *plan)
 {
     const int64_t units = DP_MAX2(gpu->limits.compute_units, 1);
@@ -52,7 +64,8 @@ static void choose_parts(dp__gpu *gpu, kernel_plan *plan)
                                                                                  : 1024);
     const int64_t items = plan->items_i * plan->chunks;
     const int64_t most = DP_MIN2(plan->call->m / 256, INT32_MAX / (plan->call->n * plan->dim));
-    const int64_t parts = DP_MAX2(DP_MIN2(DP_CEIL_DIV(wanted, items), most), 1);
+    const int64_t longest = DP_MAX2((int64_t)((double)dp__tuning_of(&gpu->limits).rounds / rounds_per_point(plan)), 1);
+    const int64_t parts = DP_MAX2(DP_MIN2(DP_CEIL_DIV(wanted, items), most), DP_CEIL_DIV(DP_MAX2(plan->call->m, 1), longest));
     plan->part = DP_MAX2(DP_CEIL_DIV(plan->call->m, parts), 1);
     plan->parts = DP_MAX2(DP_CEIL_DIV(plan->call->m, plan->part), 1);
 }

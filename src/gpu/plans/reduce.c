@@ -62,11 +62,12 @@ static dp_status launch(dp__gpu *gpu, const dp__reduction_plan *plan, const axes
     return dp__step_run(gpu, &step, DP_CEIL_DIV(kept->size * pieces, group_y));
 }
 
-/* Pieces that give every compute unit work, each long enough to be worth a work-item's while. */
+/* Pieces that give every compute unit work, each long enough to be worth a work-item's while and short enough for its loop. */
 static int64_t count_pieces(dp__gpu *gpu, int64_t rows, int64_t size)
 {
+    const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     const int64_t wanted = DP_CEIL_DIV(8 * (int64_t)DP_MAX2(gpu->limits.compute_units, 1), rows);
-    return DP_MAX2(DP_MIN2(wanted, size / 8192), 1);
+    return DP_MAX2(DP_MIN2(wanted, size / 8192), DP_CEIL_DIV(DP_MAX2(size, 1), tuning.rounds * (int64_t)tuning.lanes));
 }
 
 static dp_status in_pieces(dp__gpu *gpu, const dp__reduction_plan *plan, const axes2 *kept, const axes2 *reduced,

@@ -1,0 +1,245 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The command `dipole` from outside: help, exit statuses, messages, JSON, and the values of `distance` against a few lines of
+# Python that compute the same from the definitions. Usage: test_cli.sh PATH_OF_DIPOLE
+set -u
+dipole=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+unset DIPOLE_DEVICE
+passed=0
+failed=0
+
+report() { # report OK? NAME
+    if [ "$1" = 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "not ok: $2"
+        sed 's/^/    stdout: /' out | head -5
+        sed 's/^/    stderr: /' err | head -5
+    fi
+}
+
+# expect STATUS PATTERN ARGUMENT...: exit status, and a pattern in stdout (status 0) or stderr.
+expect() {
+    local status=$1 pattern=$2 file=out
+    shift 2
+    "$dipole" "$@" >out 2>err
+    local got=$?
+    [ "$status" = 0 ] || file=err
+    [ "$got" = "$status" ] && grep -q -e "$pattern" "$file" && { [ "$status" = 0 ] || [ ! -s out ]; }
+    report $? "dipole $* (exit status $got, wanted $status and '$pattern')"
+}
+
+# json EXPRESSION ARGUMENT...: the command succeeds, prints JSON, and the expression of `r` is true.
+json() {
+    local expression=$1
+    shift
+    "$dipole" "$@" --json >out 2>err && python3 -c "import json, math; r = json.load(open('out')); assert $expression" 2>>err
+    report $? "dipole $* --json: $expression"
+}
+
+printf 'x,y\n0,0\n1,0.5\n2,1\n-1,3\n0.25,0.25\n' >a.csv
+printf '3 4\n1 1\n0 2.5\n-2 1\n' >b.csv
+printf '0\n1\n1\n0\n1\n' >labels.csv
+printf '1 2 3\n' >three.csv
+printf '1,nan\n' >nan.csv
+printf '1,x\n2,y\n' >bad.csv
+printf '1,1\n' >one.csv
+printf '1\n' >short.csv
+: >empty
+
+# One result on every device of this machine; what follows sees the reference alone.
+json 'len(r["results"]) > 0 and max(abs(d["value"] - r["results"][0]["value"]) for d in r["results"]) < 1e-5 * r["results"][0]["value"]' \
+    distance a.csv b.csv --device all
+export OCL_ICD_VENDORS=$folder VK_ICD_FILENAMES=$folder/none.json VK_DRIVER_FILES=$folder/none.json
+json 'len(r["devices"]) == 1 and r["devices"][0]["id"] == "ref"' devices
+
+# The whole and what is common to all subcommands.
+expect 0 'subcommands:' --help
+expect 0 '^dipole [0-9]*\.[0-9]*\.[0-9]*$' --version
+expect 2 "needs a subcommand.*--help"
+expect 2 '"frobnicate" is not a subcommand.*--help' frobnicate
+for subcommand in devices check bench distance; do
+    expect 0 "usage: dipole $subcommand" "$subcommand" --help
+    expect 0 '  --device ID|all' "$subcommand" --help
+    expect 0 '  --json' "$subcommand" -h
+    expect 2 "dipole $subcommand: --frobnicate: no such option.*--help" "$subcommand" --frobnicate
+    expect 2 "dipole $subcommand: --device needs a value" "$subcommand" --device
+    expect 2 'takes no value' "$subcommand" --json=3
+done
+expect 2 '"extra" is one argument too many' devices extra
+
+# devices
+expect 0 '^ref ' devices
+expect 0 '^ref ' devices --device ref
+expect 1 'no "nothing:7"' devices --device nothing:7
+json 'r["devices"][0]["id"] == "ref" and isinstance(r["hints"], list)' devices
+json 'all(set(d) == {"id", "backend", "name", "vendor", "driver", "api", "type", "memory_bytes", "max_tensor_bytes", "local_bytes",
+      "max_group_size", "subgroup_size", "compute_units", "features", "card"} for d in r["devices"])' devices
+json 'len(r["devices"]) == 1' devices --device ref
+
+# distance: bad usage and bad files
+expect 2 'needs A B' distance
+expect 2 'needs A B' distance a.csv
+expect 2 '"c" is one argument too many' distance a.csv b.csv c
+expect 2 '\-\-limit: "-3" is not an integer from 1 to' distance a.csv b.csv --limit -3
+expect 2 '\-\-limit: "3x" is not an integer' distance a.csv b.csv --limit 3x
+expect 2 '\-\-limit: "99999999999999999999" is not an integer' distance a.csv b.csv --limit 99999999999999999999
+expect 2 '\-\-limit: "" is not an integer' distance a.csv b.csv --limit ''
+expect 2 '\-\-limit needs a value' distance a.csv b.csv --limit
+expect 2 '\-\-bandwidth: "0" is not a number' distance a.csv b.csv --kernel gaussian --bandwidth 0
+expect 2 '\-\-bandwidth: "nan" is not a number' distance a.csv b.csv --kernel gaussian --bandwidth nan
+expect 2 '\-\-bandwidth is for --kernel gaussian' distance a.csv b.csv --bandwidth 1
+expect 2 '\-\-exponent is for --kernel elastic' distance a.csv b.csv --exponent 1
+expect 2 '\-\-kernel: "cubic" is not energy' distance a.csv b.csv --kernel cubic
+expect 2 '\-\-labels-a and --class-a go together' distance a.csv b.csv --labels-a labels.csv
+expect 2 '\-\-labels-b and --class-b go together' distance a.csv b.csv --class-b 1
+expect 1 'missing.csv: No such file' distance missing.csv b.csv --device ref
+expect 1 'empty: is empty' distance a.csv empty --device ref
+expect 1 'is a directory' distance a.csv . --device ref
+expect 1 'bad.csv: line 1, field 2: "x" is not a number' distance bad.csv b.csv --device ref
+expect 1 'a.csv has rows of 2 values, three.csv of 3' distance a.csv three.csv --device ref
+expect 1 'nan.csv: a value of row 1 is not finite' distance a.csv nan.csv --device ref
+expect 1 'needs 2 rows or more, one.csv has 1' distance a.csv one.csv --unbiased --device ref
+expect 1 'no row has the label 7' distance a.csv b.csv --labels-a labels.csv --class-a 7 --device ref
+expect 1 'b.csv: has 4 rows, fewer than labels.csv' distance b.csv a.csv --labels-a labels.csv --class-a 1 --device ref
+expect 1 'more than one number a row' distance a.csv b.csv --labels-a b.csv --class-a 1 --device ref
+expect 1 'nothing:7' distance a.csv b.csv --device nothing:7
+expect 1 'longer than any id' distance a.csv b.csv --device 0123456789012345678901234567890123456789
+expect 1 'ref: ' distance a.csv b.csv --device ref --kernel 'x[i] * y[j] +'
+expect 1 'gives a vector' distance a.csv b.csv --device ref --kernel 'x[i] - y[j]'
+expect 1 'not finite' distance a.csv a.csv --device ref --kernel '1 / sqdist(x[i], y[j])'
+
+# distance: values
+cat >oracle.py <<'END'
+import math
+
+def read(path):
+    rows = []
+    for line in open(path):
+        try:
+            rows.append([float(v) for v in line.replace(',', ' ').split()])
+        except ValueError:
+            pass
+    return rows
+
+def value(k, x, y, unbiased):
+    def self(z):
+        pairs = [k(p, q) for i, p in enumerate(z) for j, q in enumerate(z) if i != j or not unbiased]
+        return sum(pairs) / len(pairs)
+    return self(x) + self(y) - 2 * sum(k(p, q) for p in x for q in y) / (len(x) * len(y))
+
+def error(k, x, y, unbiased):
+    def part(values):
+        mean = sum(values) / len(values)
+        return (len(values) - 1) / len(values) * sum((v - mean) ** 2 for v in values)
+    return math.sqrt(part([value(k, x[:i] + x[i + 1:], y, unbiased) for i in range(len(x))]) +
+                     part([value(k, x, y[:j] + y[j + 1:], unbiased) for j in range(len(y))]))
+
+def energy(p, q):
+    return -math.dist(p, q)
+
+def gaussian(h):
+    return lambda p, q: math.exp(-math.dist(p, q) ** 2 / (2 * h * h))
+
+def elastic(s, eps):
+    def k(p, q):
+        t = math.dist(p, q) / eps
+        if s == 0:
+            return -math.log(t) if t >= 1 else (1 - t * t) / 2
+        return t ** -s if t >= 1 else (s + 2) / 2 - s / 2 * t * t
+    return k
+
+def check(r, k, x='a.csv', y='b.csv', unbiased=False):
+    x, y = [z if isinstance(z, list) else read(z) for z in (x, y)]
+    v, e = value(k, x, y, unbiased), error(k, x, y, unbiased)
+    assert abs(r['value'] - v) <= 2e-6 * max(1, abs(v)), (r['value'], v)
+    assert abs(r['stderr'] - e) <= 2e-6 * max(1, e), (r['stderr'], e)
+    assert r['n'] == len(x) and r['m'] == len(y) and r['dim'] == len(x[0]) and r['device'] == 'ref'
+    assert r['pairs'] == (len(x) + len(y)) ** 2 and r['seconds'] > 0 and r['peak_bytes'] > 0 and r['p_value'] is None
+    return True
+END
+o='__import__("oracle")'
+export PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1
+ab='distance a.csv b.csv --device ref'
+json "$o.check(r, $o.energy) and r['kernel'] == 'energy'" $ab
+json "$o.check(r, $o.energy, unbiased=True)" $ab --unbiased
+json "$o.check(r, lambda p, q: 3 * $o.energy(p, q))" $ab --scale 3
+json "$o.check(r, $o.energy, $o.read('a.csv')[:3], $o.read('b.csv')[:3])" $ab --limit 3
+json "$o.check(r, $o.energy, [$o.read('a.csv')[i] for i in (1, 2, 4)])" $ab --labels-a labels.csv --class-a 1
+json "$o.check(r, $o.energy, [$o.read('a.csv')[i] for i in (1, 2)], $o.read('b.csv')[:2])" \
+    $ab --labels-a labels.csv --class-a 1 --limit 2
+json "$o.check(r, $o.gaussian(1.5)) and r['parameters']['bandwidth'] == 1.5" $ab --kernel gaussian --bandwidth 1.5
+json "$o.check(r, $o.gaussian(1.5), unbiased=True)" $ab --kernel gaussian --bandwidth 1.5 --unbiased
+json "$o.check(r, $o.gaussian(0.5))" $ab --kernel gaussian --bandwidth 1.5 --scale 3
+json "$o.check(r, $o.gaussian(r['parameters']['bandwidth']))" $ab --kernel gaussian
+json "$o.check(r, $o.elastic(1, r['parameters']['cutoff'])) and r['parameters']['exponent'] == 1" $ab --kernel elastic
+json "$o.check(r, $o.elastic(2.5, 1.5))" $ab --kernel elastic --exponent 2.5 --cutoff 1.5
+json "$o.check(r, $o.elastic(0, 1.5))" $ab --kernel elastic --exponent 0 --cutoff 1.5
+json "$o.check(r, lambda p, q: 1 / (1 + $o.math.dist(p, q) ** 2)) and r['kernel'] == 'formula'" \
+    $ab --kernel 't = sqdist(x[i], y[j]); 1 / (1 + t)'
+json "$o.check(r, lambda p, q: p[0] * q[0] + p[1] * q[1], unbiased=True)" $ab --kernel 'dot(x[i], y[j])' --unbiased
+json "r['value'] == 0 and r['stderr'] >= 0" distance a.csv a.csv --device ref
+json "r['stderr'] is None" distance one.csv b.csv --device ref
+json "r['dim'] == 1" distance labels.csv labels.csv --device ref
+json "r['results'][0]['device'] == 'ref'" distance a.csv b.csv --device all
+
+# Bytes are divided by 255, whatever the other file holds.
+python3 - <<'END'
+open('a.idx', 'wb').write(bytes([0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 2, 0, 255, 51, 102, 153, 204]))
+open('b.idx', 'wb').write(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 255, 51]))
+open('b_bytes.csv', 'w').write('0,0\n1,0.2\n')
+END
+a_idx='[[0, 1], [0.2, 0.4], [0.6, 0.8]]'
+json "$o.check(r, $o.energy, $a_idx, [[0, 0], [1, 0.2]])" distance a.idx b.idx --device ref
+json "$o.check(r, $o.energy, $a_idx, [[0, 0], [1, 0.2]])" distance a.idx b_bytes.csv --device ref
+json "$o.check(r, $o.gaussian(0.5), $a_idx, [[0, 0], [1, 0.2]])" distance a.idx b.idx --device ref --kernel gaussian --bandwidth 0.5
+json "$o.check(r, $o.energy, [[0, 255], [51, 102], [153, 204]], [[0, 0], [255, 51]])" distance a.idx b.idx --device ref --scale 1
+
+# Permutations: near and far samples; enough rows for several blocks.
+python3 - <<'END'
+import random
+random.seed(1)
+def write(name, count, shift):
+    with open(name, 'w') as f:
+        for _ in range(count):
+            f.write('%.6f %.6f\n' % (random.gauss(shift, 1), random.gauss(0, 1)))
+write('p.csv', 60, 0)
+write('q.csv', 70, 0)
+write('far.csv', 50, 2)
+write('large.csv', 20000, 0)
+END
+json "r['p_value'] > 0.02 and abs(r['value']) < 5 * r['stderr']" distance p.csv q.csv --device ref --permutations 99 --unbiased
+json "r['p_value'] == 0.01 and r['value'] > 5 * r['stderr']" distance p.csv far.csv --device ref --permutations 99
+json "r['p_value'] == 1" distance p.csv p.csv --device ref --permutations 20
+"$dipole" distance p.csv q.csv --device ref --permutations 40 --seed 5 --json | grep p_value >first
+"$dipole" distance p.csv q.csv --device ref --permutations 40 --seed 5 --json | grep p_value >out
+cmp -s first out
+report $? 'the same seed gives the same p-value'
+
+# Interrupted: exit status 130, nothing on stdout, and no progress line where stderr is no terminal.
+for signal in INT TERM; do
+    "$dipole" distance large.csv large.csv --device ref --permutations 1000000 --json >out 2>err &
+    child=$!
+    sleep 3
+    kill -$signal $child
+    wait $child
+    status=$?
+    [ $status = 130 ] && [ ! -s out ] && [ ! -s err ]
+    report $? "SIG$signal (exit status $status)"
+done
+
+# Output that cannot be written is a failure.
+if [ -c /dev/full ]; then
+    "$dipole" devices >/dev/full 2>err
+    status=$?
+    : >out
+    [ $status = 1 ] && grep -q 'standard output' err
+    report $? "a full disk (exit status $status)"
+fi
+
+echo "cli: $passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of a scenario fails in turn, on the reference: a status, no crash, no leak.
+ * Linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc and the static library. */
+#include "suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static long countdown; /* the allocation that fails, counted from 1; 0: none */
+static bool failed;    /* whether it was reached */
+
+static bool fails(void)
+{
+    if (countdown == 0 || --countdown > 0)
+        return false;
+    failed = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* Scenarios get a device that works, or NULL where they open one themselves. Each returns the status that it met. */
+typedef dp_status scenario(dp_device *device);
+
+static dp_status opening(dp_device *unused)
+{
+    (void)unused;
+    dp_device *device = dp_device_open("ref");
+    const dp_status status = dp_failed(device);
+    dp_device_close(&device);
+    return status == DP_ERROR_NO_DEVICE ? DP_ERROR_MEMORY : status; /* a NULL handle says so */
+}
+
+static dp_status tensors(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(4, 6), -1, 1), *n = dp_randn(device, 1, DP_SHAPE(4, 6));
+    dp_tensor *slice = dp_slice(x, 1, 0, 6, 2), *turned = dp_transpose(slice, 0, 1), *copy = dp_copy(device, turned);
+    dp_tensor *flat = dp_reshape(copy, DP_SHAPE(12)), *wide = dp_broadcast(flat, DP_SHAPE(2, 12));
+    dp_tensor *ints = dp_full(device, DP_I32, DP_SHAPE(3), 1), *permuted = dp_permute(x, (const int[]){1, 0}, 2);
+    float values[12] = {0};
+    dp_read(turned, values, sizeof values);
+    dp_write(turned, values, sizeof values);
+    dp_fill(slice, 1);
+    dp_tensor *list[] = {x, n, slice, turned, copy, flat, wide, ints, permuted};
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
+static dp_status primitives(dp_device *device)
+{
+    dp_tensor *a = dp_uniform(device, 1, DP_SHAPE(4, 4), -1, 1), *at = dp_transpose(a, 0, 1);
+    dp_tensor *image = dp_reshape(a, DP_SHAPE(1, 1, 4, 4)), *index = dp_full(device, DP_I32, DP_SHAPE(3), 1);
+    dp_tensor *columns = dp_full(device, DP_I32, DP_SHAPE(4, 2), 3), *rows = dp_full(device, DP_I32, DP_SHAPE(4), 0);
+    dp_tensor *square = dp_full(device, DP_I32, DP_SHAPE(4, 4), 2);
+    dp_tensor *list[] = {
+        dp_matmul(device, a, at, &(dp_matmul_params){.beta = 1, .c = a}),
+        dp_matmul_bound(device, a, at, NULL),
+        dp_conv2d(device, image, image, &(dp_conv2d_params){.padding = {1, 1}}),
+        dp_conv2d_bound(device, image, image, NULL),
+        dp_reduce(device, at, DP_LOGSUMEXP, DP_AXIS(1)),
+        dp_reduce(device, at, DP_ARGMAX, DP_AXIS(0)),
+        dp_reduce_bound(device, at, DP_SUM, DP_ALL_AXES),
+        dp_gather_rows(device, at, index),
+        dp_gather(device, a, columns, 1),
+        dp_scatter_add_rows(device, at, rows, 2),
+        dp_scatter_add(device, at, square, 1, 3),
+        a,
+        at,
+        image,
+        index,
+        columns,
+        rows,
+        square,
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
+static dp_status formulas(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 3), -1, 1), *q = dp_uniform(device, 2, DP_SHAPE(5), -1, 1);
+    dp_tensor *y = dp_copy(device, x), *outputs[] = {y};
+    const dp_args xy = DP_ARGS({"x", x, 0}, {"y", y, 0}), pair = DP_ARGS({"x", x, 0}, {"q", q, 0});
+    dp_map_into(device, "s = x + y; s * s", xy, outputs, 1);
+    dp_tensor *list[] = {
+        dp_map(device, "a = x * y; exp(a) + max(x, y, 0.5)^3", xy),
+        dp_map_bound(device, "exp(x) * y", xy, 0),
+        dp_pairwise(device, "q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + 0.25)", DP_SUM_ALL | DP_EXCLUDE_SELF, pair),
+        dp_pairwise(device, "q[j] * (x[i] - x[j]) * norm_p(x[i] - x[j], 3)", DP_MAX_I, pair),
+        dp_pairwise(device, "dot(x[i], x[j])", DP_ARGMIN_J, pair),
+        dp_pairwise(device, "x[i][1] * x[j][2]", DP_LOGSUMEXP_J, pair),
+        dp_pairwise_bound(device, "norm(x[i] - x[j])", DP_MEAN_J, pair),
+        x,
+        q,
+        y,
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
+/* A formula that is wrong needs memory for its message; either may be told. */
+static dp_status wrong_formula(dp_device *device)
+{
+    assert_null(dp_map(device, "1 + foo", DP_NO_ARGS));
+    return dp_failed(device) == DP_ERROR_FORMULA ? dp_clear(device), DP_OK : dp_failed(device);
+}
+
+static dp_status profiling(dp_device *device)
+{
+    dp_profile_entry entries[4];
+    dp_profile(device, true);
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 5), -1, 1), *y = dp_matmul(device, x, x, NULL);
+    dp_profile_list(device, entries, 4);
+    dp_profile(device, false);
+    dp_tensor_release(&x);
+    dp_tensor_release(&y);
+    return dp_failed(device);
+}
+
+static void fail_each(scenario *run, bool opens)
+{
+    for (long k = 1;; k++) {
+        assert_true(k < 100000);
+        dp_device *device = opens ? NULL : dp_device_open("ref");
+        failed = false;
+        countdown = k;
+        const dp_status status = run(device);
+        countdown = 0;
+        if (failed && status != DP_OK && status != DP_ERROR_MEMORY)
+            fail_msg("allocation %ld: %s: %s", k, dp_status_name(status), dp_message(device));
+        if (device) {
+            dp_clear(device);
+            suite_works(device);
+        }
+        dp_device_close(&device);
+        if (!failed) {
+            assert_int_equal(status, DP_OK);
+            return;
+        }
+    }
+}
+
+static void test_opening(void **state)
+{
+    (void)state;
+    fail_each(opening, true);
+}
+
+static void test_tensors(void **state)
+{
+    (void)state;
+    fail_each(tensors, false);
+}
+
+static void test_primitives(void **state)
+{
+    (void)state;
+    fail_each(primitives, false);
+}
+
+static void test_formulas(void **state)
+{
+    (void)state;
+    fail_each(formulas, false);
+}
+
+static void test_wrong_formula(void **state)
+{
+    (void)state;
+    fail_each(wrong_formula, false);
+}
+
+static void test_profiling(void **state)
+{
+    (void)state;
+    fail_each(profiling, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_opening),  cmocka_unit_test(test_tensors),       cmocka_unit_test(test_primitives),
+        cmocka_unit_test(test_formulas), cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
+    };
+    return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
+}
