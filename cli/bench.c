@@ -50,7 +50,8 @@ static bool measure(ops_run *run, double seconds, timing *result)
         return false;
     const double fitting = seconds / WANTED_SAMPLES / (once > 1e-7 ? once : 1e-7);
     const int batch = fitting < 1 ? 1 : fitting > MAX_BATCH ? MAX_BATCH : (int)fitting;
-    while (count < MAX_SAMPLES && (count < MIN_SAMPLES || cli_seconds() - start < seconds) && !cli_interrupted()) {
+    while (count < MAX_SAMPLES && (count < MIN_SAMPLES || cli_seconds() - start < seconds) &&
+           !cli_interrupted()) {
         samples[count] = time_batch(run, batch);
         if (samples[count++] < 0)
             return false;
@@ -65,8 +66,8 @@ static void print_result(const ops_run *run, const char *id, const timing *t)
     char rate[CLI_TEXT];
     const char *unit = run->pairs > 0 ? "pairs/s" : run->flops >= run->bytes ? "FLOP/s" : "B/s";
     const double amount = run->pairs > 0 ? run->pairs : run->flops >= run->bytes ? run->flops : run->bytes;
-    printf("%-10s %-12s %-42s %10.3f ms  (%.3f .. %.3f)  %s%s\n", id, run->op->name, run->text, 1e3 * t->median,
-           1e3 * t->min, 1e3 * t->max, cli_si_text(amount / t->median, rate), unit);
+    printf("%-10s %-12s %-42s %10.3f ms  (%.3f .. %.3f)  %s%s\n", id, run->op->name, run->text,
+           1e3 * t->median, 1e3 * t->min, 1e3 * t->max, cli_si_text(amount / t->median, rate), unit);
     fflush(stdout);
 }
 
@@ -152,19 +153,22 @@ int cli_bench(int argc, char **argv)
     const char *op = NULL, *shape = NULL;
     double seconds = 0.5;
     const cli_option options[] = {
-        {"op", "NAME", "matmul, conv2d, map, reduce, gather, scatter_add or pairwise;\ndefault: all", .text = &op},
+        {"op", "NAME", "matmul, conv2d, map, reduce, gather, scatter_add or pairwise;\ndefault: all",
+         .text = &op},
         {"shape", "SHAPE",
          "sizes with x between them, or parameters as in the output:\n"
          "  matmul    MxNxK, 512x512x512      pairwise  NxMxD, 2000x2000x3\n"
          "  conv2d    NxCxHxWxKxRxS           map, reduce  a number of elements\n"
          "  gather, scatter_add  NxDxM: M rows of N, D wide",
          .text = &shape},
-        {"seconds", "S", "time for each measurement; default 0.5", .real = &seconds, .least = 0.001, .most = 3600},
+        {"seconds", "S", "time for each measurement; default 0.5", .real = &seconds, .least = 0.001,
+         .most = 3600},
     };
     const cli_command command = {
         .operands = "",
-        .summary = "Times operations: after a warm-up, the median of many batches of queued calls, and the fastest\n"
-                   "and slowest of them.",
+        .summary =
+            "Times operations: after a warm-up, the median of many batches of queued calls, and the fastest\n"
+            "and slowest of them.",
         .options = options,
         .option_count = CLI_COUNT(options),
     };

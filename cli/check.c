@@ -22,8 +22,8 @@ static void add_note(cJSON *list, const report *r, const ops_case *item, const c
 {
     char repeat[512];
     cJSON *note = cJSON_CreateObject();
-    snprintf(repeat, sizeof repeat, "dipole check --device %s --op %s --case '%s'", r->info.id, item->op->name,
-             item->text);
+    snprintf(repeat, sizeof repeat, "dipole check --device %s --op %s --case '%s'", r->info.id,
+             item->op->name, item->text);
     cJSON_AddStringToObject(note, "op", item->op->name);
     cJSON_AddStringToObject(note, "case", item->text);
     cJSON_AddStringToObject(note, "message", message);
@@ -114,9 +114,8 @@ static bool check_device(const char *id, ops_list *list, dp_device *reference, c
     dp_device *device = cli_open(id);
     if (!device)
         return false;
-    report r = {.info = dp_device_get_info(device),
-                .failures = cJSON_CreateArray(),
-                .skips = cJSON_CreateArray()};
+    report r = {
+        .info = dp_device_get_info(device), .failures = cJSON_CreateArray(), .skips = cJSON_CreateArray()};
     run_cases(&r, list, &device, reference);
     dp_device_close(&device);
     if (json)
@@ -186,8 +185,9 @@ int cli_check(int argc, char **argv)
     };
     const cli_command command = {
         .operands = "",
-        .summary = "Runs the conformance cases of every operation on a device and compares each element with the\n"
-                   "reference, by an error bound that follows from the arithmetic alone.",
+        .summary =
+            "Runs the conformance cases of every operation on a device and compares each element with the\n"
+            "reference, by an error bound that follows from the arithmetic alone.",
         .details = "Exit status 1 where a case failed. Each failure comes with the line that repeats it.",
         .options = options,
         .option_count = CLI_COUNT(options),

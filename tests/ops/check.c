@@ -123,7 +123,8 @@ static bool same_kind(double a, double b)
     return isnan(a) ? isnan(b) : !isnan(b) && signbit(a) == signbit(b);
 }
 
-/* Whether `got` is close enough to `want`; adds to *worst. An infinite bound says that f32 may overflow on the way. */
+/* Whether `got` is close enough to `want`; adds to *worst. An infinite bound says that f32 may overflow on
+ * the way. */
 static bool within(double got, double want, double bound, double *worst)
 {
     if (isnan(want) || isnan(bound))
@@ -167,7 +168,8 @@ static double number(const ops_run *run, const values *result, size_t t)
     return (double)value;
 }
 
-/* `got` against `want` with a bound that is scaled by `part`: 1 for a device, next to nothing for the reference. */
+/* `got` against `want` with a bound that is scaled by `part`: 1 for a device, next to nothing for the
+ * reference. */
 static bool compare(const ops_run *run, int which, const values *got, const double *want, const float *bound,
                     double part, ops_verdict *verdict)
 {
@@ -181,11 +183,12 @@ static bool compare(const ops_run *run, int which, const values *got, const doub
             continue;
         char place[128];
         where(got, t, place, sizeof place);
-        return fail(verdict, "result %d at %s is %.9g, not %.9g: off by %.3g where %.3g is allowed", which, place,
-                    value, want[t], fabs(value - want[t]), allowed);
+        return fail(verdict, "result %d at %s is %.9g, not %.9g: off by %.3g where %.3g is allowed", which,
+                    place, value, want[t], fabs(value - want[t]), allowed);
     }
     if (2 * empty > got->count)
-        return fail(verdict, "result %d: the bound of %zu of %zu elements is infinite", which, empty, got->count);
+        return fail(verdict, "result %d: the bound of %zu of %zu elements is infinite", which, empty,
+                    got->count);
     return true;
 }
 
@@ -202,7 +205,8 @@ static double *numbers(ops_run *run, const values *result, bool indices)
 }
 
 /* Indices by what they stand for; equal ones (-1 over no elements, too) are right. */
-static bool compare_indices(ops_run *run, int which, const values *got, const values *want, ops_verdict *verdict)
+static bool compare_indices(ops_run *run, int which, const values *got, const values *want,
+                            ops_verdict *verdict)
 {
     const double *a = numbers(run, got, true), *b = numbers(run, want, true);
     const int32_t *i = got->data, *j = want->data;
@@ -213,8 +217,8 @@ static bool compare_indices(ops_run *run, int which, const values *got, const va
             continue;
         char place[128];
         where(got, t, place, sizeof place);
-        return fail(verdict, "result %d at %s is index %d of value %.9g, not %d of %.9g: allowed is %.3g", which,
-                    place, i[t], a[t], j[t], b[t], (double)want->bound[t]);
+        return fail(verdict, "result %d at %s is index %d of value %.9g, not %d of %.9g: allowed is %.3g",
+                    which, place, i[t], a[t], j[t], b[t], (double)want->bound[t]);
     }
     return true;
 }
@@ -243,8 +247,8 @@ static bool compare_answer(ops_run *run, const struct ops_answer *got, const str
     return true;
 }
 
-/* The reference's results against the independent computation. It rounds doubles once, so nothing but that is allowed, and a
- * trace of the bound for the rounding of the doubles themselves. */
+/* The reference's results against the independent computation. It rounds doubles once, so nothing but that is
+ * allowed, and a trace of the bound for the rounding of the doubles themselves. */
 static bool compare_independent(ops_run *run, const struct ops_answer *answer, ops_verdict *verdict)
 {
     for (int k = 0; run->op->expect && k < answer->results; k++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions. n, c, h, w, k, r, s as in NCHW and KCRS; s?, p?, d?: stride, padding, dilation of height and width; g groups;
- * xl, wl: layouts. */
+/* Convolutions. n, c, h, w, k, r, s as in NCHW and KCRS; s?, p?, d?: stride, padding, dilation of height and
+ * width; g groups; xl, wl: layouts. */
 #include "ops.h"
 
 #include <inttypes.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies, transfers, fills and views: elements must arrive as the same 32 bits, and nothing beside them may change.
+/* Copies, transfers, fills and views: elements must arrive as the same 32 bits, and nothing beside them may
+ * change.
  *
- *   how = copy   dp_copy of a view              read   dp_read of a view             write  dp_write through a view
- *         fill   dp_fill through a view         full   dp_full                       reshape  a copy as another shape
- *         split  a view of a part reshaped, then permuted, then copied */
+ *   how = copy   dp_copy of a view              read   dp_read of a view             write  dp_write through
+ * a view fill   dp_fill through a view         full   dp_full                       reshape  a copy as
+ * another shape split  a view of a part reshaped, then permuted, then copied */
 #include "ops.h"
 
 #include <inttypes.h>
@@ -89,7 +90,8 @@ static void launch(ops_run *run)
         run->result[0] = reshaped_copy(run);
 }
 
-/* The position in the buffer of the view's element at `index`: the layouts of ops.h, once more, by arithmetic alone. */
+/* The position in the buffer of the view's element at `index`: the layouts of ops.h, once more, by arithmetic
+ * alone. */
 static int64_t stored_at(dp_shape shape, const char *layout, const int64_t *index)
 {
     const int last = shape.rank - 1;
@@ -171,7 +173,8 @@ static void expect(ops_run *run, int result, double *values)
 
 static void cases(ops_list *list)
 {
-    static const char *const shapes[] = {"scalar", "0", "1", "7", "3x0x5", "1000", "65x129", "2x3x4x5x6x7x2x3"};
+    static const char *const shapes[] = {"scalar", "0",    "1",      "7",
+                                         "3x0x5",  "1000", "65x129", "2x3x4x5x6x7x2x3"};
     static const char *const layouts[] = {"t", "rev", "step", "rows", "offset", "bcast", "inner", "chain"};
     static const char *const both[] = {"f32", "i32"};
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gather and scatter-add. how: rows or axis. x: what is gathered from, or the result of the scatter-add (whose rows, or
- * size along `axis`, are n). index: shape of the index. low, high: range of the indices; some may be out of range.
- * xl, il: layouts of x (or y) and the index. dtype: of x. n, d, m: short for x=nxd index=m. */
+/* Gather and scatter-add. how: rows or axis. x: what is gathered from, or the result of the scatter-add
+ * (whose rows, or size along `axis`, are n). index: shape of the index. low, high: range of the indices; some
+ * may be out of range. xl, il: layouts of x (or y) and the index. dtype: of x. n, d, m: short for x=nxd
+ * index=m. */
 #include "ops.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formulas element by element. f: the formula over the tensors x, y, z and the scalars a, b. x, y, z: their shapes ([n]
- * where not given), xl, yl, zl: their layouts, low, high, levels: their values. into=1: the outputs are slices of larger
- * tensors, whose other elements must stay. inplace=1: the first output is x. */
+/* Formulas element by element. f: the formula over the tensors x, y, z and the scalars a, b. x, y, z: their
+ * shapes ([n] where not given), xl, yl, zl: their layouts, low, high, levels: their values. into=1: the
+ * outputs are slices of larger tensors, whose other elements must stay. inplace=1: the first output is x. */
 #include "ops.h"
 
 #include <ctype.h>
@@ -149,8 +149,8 @@ static void least_largest(const double *v, double *out)
 
 static void comparisons(const double *v, double *out)
 {
-    out[0] = (v[0] < v[1]) + 2 * (v[0] <= v[1]) + 4 * (v[0] == v[1]) + 8 * (v[0] != v[1]) + 16 * (v[0] > v[1]) +
-             32 * (v[0] >= v[1]);
+    out[0] = (v[0] < v[1]) + 2 * (v[0] <= v[1]) + 4 * (v[0] == v[1]) + 8 * (v[0] != v[1]) +
+             16 * (v[0] > v[1]) + 32 * (v[0] >= v[1]);
 }
 
 static void logic(const double *v, double *out)
@@ -240,8 +240,8 @@ static const formula formulas[] = {
     {"a * x + b", -9, 9, false, NULL, affine},
     {"s = x + y; d = x - y; s * d * s", -2, 2, false, NULL, named},
     {"y, x", -2, 2, false, NULL, swap},
-    {"m = a * x + (1 - a) * y; v = 0.5 * z^2 + 0.5 * y^2; m, v, m * rsqrt(v + 0.0009765625)", -2, 2, false, NULL,
-     adam},
+    {"m = a * x + (1 - a) * y; v = 0.5 * z^2 + 0.5 * y^2; m, v, m * rsqrt(v + 0.0009765625)", -2, 2, false,
+     NULL, adam},
 };
 enum { FORMULAS = sizeof formulas / sizeof *formulas };
 
@@ -348,7 +348,8 @@ static void launch_into(ops_run *run)
     run->results = s->into ? 3 * s->outputs : s->outputs;
     for (int o = 0; o < s->outputs; o++) {
         outputs[o] = s->part[o];
-        run->result[o] = o == 0 && s->in_place ? dp_copy(run->device, s->tensor[0]) : dp_tensor_retain(s->part[o]);
+        run->result[o] =
+            o == 0 && s->in_place ? dp_copy(run->device, s->tensor[0]) : dp_tensor_retain(s->part[o]);
         if (s->into) {
             run->result[s->outputs + 2 * o] = dp_tensor_retain(s->before[o]);
             run->result[s->outputs + 2 * o + 1] = dp_tensor_retain(s->after[o]);
@@ -411,9 +412,11 @@ static void cases(ops_list *list)
         "m = a * x + (1 - a) * y; v = 0.5 * z^2 + 0.5 * y^2; m, v, m * rsqrt(v + 0.0009765625)";
     for (int k = 0; k < FORMULAS; k++) {
         const formula *f = &formulas[k];
-        ops_add(list, false, "f=\"%s\" low=%g high=%g%s", f->text, f->low, f->high, f->levels ? " levels=1" : "");
+        ops_add(list, false, "f=\"%s\" low=%g high=%g%s", f->text, f->low, f->high,
+                f->levels ? " levels=1" : "");
     }
-    static const char *const sizes[] = {"0", "scalar", "1", "2", "63", "64", "65", "255", "256", "257", "100003"};
+    static const char *const sizes[] = {"0",  "scalar", "1",   "2",   "63",    "64",
+                                        "65", "255",    "256", "257", "100003"};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
         ops_add(list, k == 2, "f=\"a * x + b\" x=%s", sizes[k]);
     ops_add(list, true, "f=\"x * y - z\" n=5");

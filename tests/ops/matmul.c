@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products. ta, tb: transposes. ab, bb: batch axes of a and b. al, bl, cl: layouts (see ops.h). c: what C0 is
- * (full, row, column, scalar); alpha, beta. */
+/* Matrix products. ta, tb: transposes. ab, bb: batch axes of a and b. al, bl, cl: layouts (see ops.h). c:
+ * what C0 is (full, row, column, scalar); alpha, beta. */
 #include "ops.h"
 
 #include <inttypes.h>
@@ -89,7 +89,8 @@ static void bound(ops_run *run)
 static void expect(ops_run *run, int result, double *values)
 {
     const state *s = run->state;
-    const float *a = ops_floats(run, s->a), *b = ops_floats(run, s->b), *c = s->c ? ops_floats(run, s->c) : NULL;
+    const float *a = ops_floats(run, s->a), *b = ops_floats(run, s->b),
+                *c = s->c ? ops_floats(run, s->c) : NULL;
     const int64_t step_a = s->params.transpose_a ? s->m : 1, row_a = s->params.transpose_a ? 1 : s->k;
     const int64_t step_b = s->params.transpose_b ? 1 : s->n, column_b = s->params.transpose_b ? s->k : 1;
     const double alpha = s->params.alpha != 0 ? (double)s->params.alpha : 1;
@@ -99,7 +100,8 @@ static void expect(ops_run *run, int result, double *values)
         ops_unravel(s->shape, t, index);
         const int64_t i = index[s->batch.rank], j = index[s->batch.rank + 1];
         const float *row = a + ops_ravel_broadcast(s->batch_a, s->batch, index) * s->m * s->k + i * row_a;
-        const float *column = b + ops_ravel_broadcast(s->batch_b, s->batch, index) * s->k * s->n + j * column_b;
+        const float *column =
+            b + ops_ravel_broadcast(s->batch_b, s->batch, index) * s->k * s->n + j * column_b;
         double sum = 0;
         for (int64_t k = 0; k < s->k; k++)
             sum += (double)row[k * step_a] * (double)column[k * step_b];
@@ -114,8 +116,8 @@ static void cases(ops_list *list)
     static const int edge[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129};
     const int edges = sizeof edge / sizeof *edge;
     for (int k = 0; k < edges; k++) /* each edge as m, n and k, next to others, in each transposition */
-        ops_add(list, false, "m=%d n=%d k=%d ta=%d tb=%d", edge[k], edge[(k + 5) % edges], edge[(k + 11) % edges],
-                k % 2, k / 2 % 2);
+        ops_add(list, false, "m=%d n=%d k=%d ta=%d tb=%d", edge[k], edge[(k + 5) % edges],
+                edge[(k + 11) % edges], k % 2, k / 2 % 2);
     for (int t = 0; t < 4; t++) {
         ops_add(list, true, "m=9 n=7 k=5 ta=%d tb=%d", t % 2, t / 2);
         ops_add(list, false, "m=67 n=131 k=43 ta=%d tb=%d alpha=-0.5", t % 2, t / 2);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The conformance cases of every op, shared by `dipole check`, the test suite and `dipole bench`.
  *
- * A case is an op and a line of text that holds all its parameters, "m=17 n=31 k=5 ta=1": the text identifies it, repeats it,
- * and is what its functions read. Inputs come from a hash of the text, so they are the same bits on each device. */
+ * A case is an op and a line of text that holds all its parameters, "m=17 n=31 k=5 ta=1": the text identifies
+ * it, repeats it, and is what its functions read. Inputs come from a hash of the text, so they are the same
+ * bits on each device. */
 #ifndef TESTS_OPS_H
 #define TESTS_OPS_H
 
 #include <dipole/dipole.h>
 
-#define OPS_TEXT 192
-#define OPS_MAX_INPUTS 16
+#define OPS_TEXT        192
+#define OPS_MAX_INPUTS  16
 #define OPS_MAX_RESULTS 9
 
 typedef struct ops_run ops_run;
@@ -18,8 +19,9 @@ typedef struct ops_list ops_list;
 /* One op: how its cases are listed and what a case does. */
 typedef struct ops_op {
     const char *name;
-    const char *keys;  /* every key that a case's text may have, between blanks */
-    const char *shape; /* the keys that a shape such as 512x256x64 fills, in its order; NULL: it has no benchmark */
+    const char *keys; /* every key that a case's text may have, between blanks */
+    const char
+        *shape; /* the keys that a shape such as 512x256x64 fills, in its order; NULL: it has no benchmark */
     size_t state_size; /* of run->state, which is zeroed */
 
     void (*cases)(ops_list *list);
@@ -33,7 +35,8 @@ typedef struct ops_op {
     void (*bound)(ops_run *run);
     /* An independent computation of one result from the inputs alone (words as numbers where run->exact). */
     void (*expect)(ops_run *run, int result, double *values);
-    /* For a result of indices that has a bound: the values that the indices stand for; NaN for one that is out of range. */
+    /* For a result of indices that has a bound: the values that the indices stand for; NaN for one that is
+     * out of range. */
     void (*at)(ops_run *run, const int32_t *index, double *values);
 } ops_op;
 
@@ -41,14 +44,14 @@ typedef struct ops_op {
 typedef struct ops_case {
     const ops_op *op;
     char text[OPS_TEXT];
-    bool tiny;                     /* for interpreters: a handful of elements */
-    struct ops_answer *answer;     /* the reference's, once it was asked */
+    bool tiny;                 /* for interpreters: a handful of elements */
+    struct ops_answer *answer; /* the reference's, once it was asked */
 } ops_case;
 
 struct ops_list {
     ops_case *cases;
     size_t count, capacity;
-    const ops_op *op; /* whose cases are being added */
+    const ops_op *op;  /* whose cases are being added */
     char message[256]; /* why a case could not be added; else "" */
 };
 
@@ -86,7 +89,8 @@ const ops_op *ops_find(const char *name);
 void ops_add(ops_list *list, bool tiny, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void ops_list_cases(ops_list *list, const ops_op *op);
 void ops_list_bench(ops_list *list, const ops_op *op);
-/* Adds the case of a shape, "512x256x64" or a text of keys. false, with list->message, where it is neither. */
+/* Adds the case of a shape, "512x256x64" or a text of keys. false, with list->message, where it is neither.
+ */
 bool ops_list_shape(ops_list *list, const ops_op *op, const char *shape);
 void ops_list_free(ops_list *list);
 
@@ -107,7 +111,8 @@ dp_shape ops_shape(const ops_run *run, const char *key, dp_shape fallback);
 /* Inputs. A layout says how a tensor of a shape lies in memory:
  *   "" contiguous          t  last two axes exchanged       rev  all axes in reverse order
  *   step  every 2nd of the last axis     rows  every 3rd of the first    offset  all but the first row
- *   bcast / inner  the first / last axis repeats one element     chain  rank 3: slices of a permutation of slices */
+ *   bcast / inner  the first / last axis repeats one element     chain  rank 3: slices of a permutation of
+ * slices */
 typedef enum ops_kind {
     OPS_UNIFORM, /* between low and high */
     OPS_LEVELS,  /* whole numbers low .. high */
@@ -150,9 +155,9 @@ typedef struct ops_verdict {
     char message[640]; /* why it failed or was skipped */
 } ops_verdict;
 
-/* Runs the case twice on *device: same bits both times, inputs untouched, and every element within its bound of the
- * reference's; on the reference itself, of an independent computation. `reference` is an open "ref". A device that was lost is
- * opened again. */
+/* Runs the case twice on *device: same bits both times, inputs untouched, and every element within its bound
+ * of the reference's; on the reference itself, of an independent computation. `reference` is an open "ref". A
+ * device that was lost is opened again. */
 void ops_check(ops_case *item, dp_device **device, dp_device *reference, ops_verdict *verdict);
 void ops_answer_free(struct ops_answer **answer);
 

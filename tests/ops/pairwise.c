@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pairwise reductions. f: a formula of the table below, by name. r, over: the reduction and its side (j, i, all). n, m, d:
- * sizes; self=1: the same points on both sides; skip=1: DP_EXCLUDE_SELF; xl, yl, pl: layouts of x, y and the charges. */
+/* Pairwise reductions. f: a formula of the table below, by name. r, over: the reduction and its side (j, i,
+ * all). n, m, d: sizes; self=1: the same points on both sides; skip=1: DP_EXCLUDE_SELF; xl, yl, pl: layouts
+ * of x, y and the charges. */
 #include "ops.h"
 
 #include <inttypes.h>
@@ -8,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What formulas are made of: x and y points, q and p scalars of either side, w a vector and t a scalar tensor of the call,
- * eps, h and tau scalars of the call. */
+/* What formulas are made of: x and y points, q and p scalars of either side, w a vector and t a scalar tensor
+ * of the call, eps, h and tau scalars of the call. */
 enum { X, Y, Q, P, W, T, EPS, H, TAU, NAMES };
 static const char *const names[NAMES] = {"x", "y", "q", "p", "w", "t", "eps", "h", "tau"};
 
@@ -25,8 +26,8 @@ typedef struct formula {
     bool vector;
     double flops; /* of a pair: constant, and by component */
     double flops_d;
-    double (*value)(const pair *at);
-    double (*component)(const pair *at, int64_t c); /* of a vector */
+    double (*value)(const pair *at); /* of a vector: what all its components share */
+    double (*component)(const pair *at, double shared, int64_t c);
 } formula;
 
 typedef struct state {
@@ -134,27 +135,38 @@ static double gated(const pair *at)
     return dot > 0 ? dot * dot : at->q * at->p / (1 + exp(-dot));
 }
 
-static double force(const pair *at, int64_t c)
+static double force_by_distance(const pair *at)
 {
     const double r2 = square_distance(at) + at->eps * at->eps;
-    return at->p * ((double)at->x[c] - (double)at->y[c]) / (r2 * sqrt(r2));
+    return at->p / (r2 * sqrt(r2));
 }
 
-static double blend(const pair *at, int64_t c)
+static double force(const pair *at, double shared, int64_t c)
 {
-    return (double)at->y[c] * gaussian(at);
+    return shared * ((double)at->x[c] - (double)at->y[c]);
 }
 
-static double difference(const pair *at, int64_t c)
+static double blend(const pair *at, double shared, int64_t c)
 {
-    return (double)at->w[c] * tanh((double)at->x[c] + (double)at->y[c]);
+    return shared * (double)at->y[c];
+}
+
+static double nothing(const pair *at)
+{
+    (void)at;
+    return 0;
+}
+
+static double sum_tanh(const pair *at, double shared, int64_t c)
+{
+    return shared + (double)at->w[c] * tanh((double)at->x[c] + (double)at->y[c]);
 }
 
 static const formula formulas[] = {
     {"plummer", "q[i] * p[j] * rsqrt(sqdist(x[i], y[j]) + eps^2)", false, 4, 3, plummer, NULL},
     {"gaussian", "exp(-sqdist(x[i], y[j]) / (2 * h^2))", false, 2, 3, gaussian, NULL},
-    {"riesz", "r = norm(x[i] - y[j]); select(r >= eps, 1 / max(r, eps), 1.5 / eps - 0.5 / eps^3 * r^2)", false, 8, 3,
-     riesz, NULL},
+    {"riesz", "r = norm(x[i] - y[j]); select(r >= eps, 1 / max(r, eps), 1.5 / eps - 0.5 / eps^3 * r^2)",
+     false, 8, 3, riesz, NULL},
     {"minus_r", "-norm(x[i] - y[j])", false, 2, 3, minus_distance, NULL},
     {"sqdist", "sqdist(x[i], y[j])", false, 0, 3, square_distance, NULL},
     {"dot", "dot(x[i], y[j])", false, 0, 2, inner_product, NULL},
@@ -164,10 +176,12 @@ static const formula formulas[] = {
     {"norm_inf", "norm_p(x[i] - y[j], inf)", false, 0, 3, norm_inf, NULL},
     {"line", "abs(q[i] - p[j]) * p[j]", false, 3, 0, distance_1d, NULL},
     {"weighted", "t * exp(-mean(w * (x[i] - y[j])^2))", false, 3, 4, weighted, NULL},
-    {"gated", "s = dot(x[i], y[j]) / tau; select(s > 0, s^2, q[i] * p[j] * sigmoid(s))", false, 6, 2, gated, NULL},
-    {"force", "p[j] * (x[i] - y[j]) * rsqrt(sqdist(x[i], y[j]) + eps^2)^3", true, 5, 6, NULL, force},
-    {"blend", "y[j] * exp(-sqdist(x[i], y[j]) / (2 * h^2))", true, 2, 5, NULL, blend},
-    {"sum_tanh", "w * tanh(x[i] + y[j])", true, 0, 4, NULL, difference},
+    {"gated", "s = dot(x[i], y[j]) / tau; select(s > 0, s^2, q[i] * p[j] * sigmoid(s))", false, 6, 2, gated,
+     NULL},
+    {"force", "p[j] * (x[i] - y[j]) * rsqrt(sqdist(x[i], y[j]) + eps^2)^3", true, 5, 6, force_by_distance,
+     force},
+    {"blend", "y[j] * exp(-sqdist(x[i], y[j]) / (2 * h^2))", true, 2, 5, gaussian, blend},
+    {"sum_tanh", "w * tanh(x[i] + y[j])", true, 0, 4, nothing, sum_tanh},
 };
 enum { FORMULAS = sizeof formulas / sizeof *formulas };
 
@@ -216,7 +230,9 @@ static void add_scalar(state *s, int which, double value)
 static unsigned read_mode(const ops_run *run)
 {
     const state *s = run->state;
-    const unsigned side = ops_is(run, "over", "i") ? DP_OVER_I : ops_is(run, "over", "all") ? DP_OVER_ALL : DP_OVER_J;
+    const unsigned side = ops_is(run, "over", "i")     ? DP_OVER_I
+                          : ops_is(run, "over", "all") ? DP_OVER_ALL
+                                                       : DP_OVER_J;
     return (unsigned)s->reduction | side | (s->skip ? DP_EXCLUDE_SELF : 0);
 }
 
@@ -280,10 +296,9 @@ static void read_hosts(ops_run *run)
     }
 }
 
-/* Component c of the formula for one pair. */
-static double evaluate(const state *s, int64_t i, int64_t j, int64_t c)
+static pair pair_at(const state *s, int64_t i, int64_t j)
 {
-    const pair at = {
+    return (pair){
         .x = s->host[X] ? s->host[X] + i * s->d : NULL,
         .y = s->host[Y] ? s->host[Y] + j * s->d : NULL,
         .w = s->host[W],
@@ -295,7 +310,6 @@ static double evaluate(const state *s, int64_t i, int64_t j, int64_t c)
         .tau = s->scalar[TAU],
         .d = s->d,
     };
-    return s->formula->vector ? s->formula->component(&at, c) : s->formula->value(&at);
 }
 
 /* What a reduction has seen so far. */
@@ -335,26 +349,35 @@ static double reduced(const running *r, dp_reduction reduction)
     return result[reduction];
 }
 
-/* Result `row`, component c: over j, over i, or over all. */
-static double reduce_row(const state *s, int64_t row, int64_t c)
+/* Adds the pair to what each component of the result has seen. */
+static void see_pair(const state *s, int64_t i, int64_t j, int64_t index, running *r)
 {
-    const bool all = s->mode & DP_OVER_ALL, over_i = s->mode & DP_OVER_I;
-    const int64_t first = all ? 0 : row, last = all ? s->n : row + 1, others = over_i ? s->n : s->m;
-    running r = {0};
-    for (int64_t k = first; k < last; k++)
-        for (int64_t other = 0; other < others; other++)
-            if (!s->skip || k != other)
-                see(&r, over_i ? evaluate(s, other, k, c) : evaluate(s, k, other, c), other);
-    return reduced(&r, s->reduction);
+    const pair at = pair_at(s, i, j);
+    const double shared = s->formula->value(&at);
+    if (!s->formula->vector)
+        see(r, shared, index);
+    for (int64_t c = 0; s->formula->vector && c < s->d; c++)
+        see(&r[c], s->formula->component(&at, shared, c), index);
 }
 
 static void expect(ops_run *run, int result, double *values)
 {
     const state *s = run->state;
-    const int64_t size = dp_tensor_size(run->result[result]), columns = s->formula->vector ? s->d : 1;
+    const bool all = s->mode & DP_OVER_ALL, over_i = s->mode & DP_OVER_I;
+    const int64_t columns = s->formula->vector ? s->d : 1, rows = all ? 1 : over_i ? s->m : s->n;
+    const int64_t outer = all ? s->n : 1, inner = over_i ? s->n : s->m;
+    running *r = ops_memory(run, (size_t)columns, sizeof *r);
+    (void)result;
     read_hosts(run);
-    for (int64_t t = 0; t < size; t++)
-        values[t] = reduce_row(s, t / columns, t % columns);
+    for (int64_t row = 0; r && row < rows; row++) {
+        memset(r, 0, (size_t)columns * sizeof *r);
+        for (int64_t k = row; k < row + outer; k++)
+            for (int64_t other = 0; other < inner; other++)
+                if (!s->skip || k != other)
+                    see_pair(s, over_i ? other : k, over_i ? k : other, other, r);
+        for (int64_t c = 0; c < columns; c++)
+            values[row * columns + c] = reduced(&r[c], s->reduction);
+    }
 }
 
 /* The values that a result of indices stands for. */
@@ -367,14 +390,17 @@ static void at(ops_run *run, const int32_t *index, double *values)
     for (int64_t t = 0; t < rows; t++) {
         const bool valid = index[t] >= 0 && index[t] < others && !(s->skip && index[t] == t);
         values[t] = (double)NAN;
-        if (valid)
-            values[t] = over_i ? evaluate(s, index[t], t, 0) : evaluate(s, t, index[t], 0);
+        if (valid) {
+            const pair found = over_i ? pair_at(s, index[t], t) : pair_at(s, t, index[t]);
+            values[t] = s->formula->value(&found);
+        }
     }
 }
 
 /* ---- the cases ---- */
 
-/* Every reduction on every side, between two sets and within one, with sizes and dimensions that go around. */
+/* Every reduction on every side, between two sets and within one, with sizes and dimensions that go around.
+ */
 static void mode_cases(ops_list *list)
 {
     static const char *const sides[] = {"j", "i", "all"};
@@ -387,10 +413,10 @@ static void mode_cases(ops_list *list)
             if (side == 2 && (r == DP_ARGMAX || r == DP_ARGMIN))
                 continue;
             ops_add(list, true, "f=%s r=%s over=%s n=5 m=7 d=3", scalar[k % 5], name, sides[side]);
-            ops_add(list, false, "f=%s r=%s over=%s n=%d m=%d d=%d", scalar[k % 5], name, sides[side], size[k % 7],
-                    size[(k + 3) % 7], dim[k % 6]);
-            ops_add(list, false, "f=%s r=%s over=%s n=%d self=1 skip=1 d=%d", scalar[(k + 1) % 5], name, sides[side],
-                    size[(k + 5) % 7], dim[(k + 2) % 6]);
+            ops_add(list, false, "f=%s r=%s over=%s n=%d m=%d d=%d", scalar[k % 5], name, sides[side],
+                    size[k % 7], size[(k + 3) % 7], dim[k % 6]);
+            ops_add(list, false, "f=%s r=%s over=%s n=%d self=1 skip=1 d=%d", scalar[(k + 1) % 5], name,
+                    sides[side], size[(k + 5) % 7], dim[(k + 2) % 6]);
         }
 }
 
@@ -400,10 +426,13 @@ static void formula_cases(ops_list *list)
     static const int dim[] = {3, 1, 16, 64, 2, 17}, size[] = {100, 33, 64, 129};
     for (int k = 0; k < FORMULAS; k++) {
         const char *name = formulas[k].name;
-        for (int t = 0; t < 3; t++)
+        for (int t = 0; t < 3; t++) {
+            const int d = formulas[k].vector ? t + 1 : dim[(k + 2 * t) % 6];
             ops_add(list, false, "f=%s r=%s over=%s n=%d m=%d d=%d", name, t == 1 ? "mean" : "sum",
-                    t == 2 ? "i" : "j", size[(k + t) % 4], size[(k + 2 * t + 1) % 4], dim[(k + 2 * t) % 6]);
-        ops_add(list, k % 4 == 0, "f=%s r=sum n=7 m=5 d=19", name);
+                    t == 2 ? "i" : "j", size[(k + t) % 4], size[(k + 2 * t + 1) % 4], d);
+        }
+        if (!formulas[k].vector)
+            ops_add(list, k % 4 == 0, "f=%s r=sum n=7 m=5 d=19", name);
         ops_add(list, false, "f=%s r=sum n=65 self=1 d=3", name);
     }
     ops_add(list, false, "f=force r=sum n=129 self=1 skip=1 d=3");
@@ -412,16 +441,19 @@ static void formula_cases(ops_list *list)
     ops_add(list, false, "f=blend r=max n=31 m=65 d=5");
     ops_add(list, false, "f=blend r=min over=i n=31 m=65 d=5");
     ops_add(list, false, "f=sum_tanh r=logsumexp n=31 m=65 d=5");
-    ops_add(list, false, "f=sum_tanh r=mean over=all n=31 m=65 d=64");
+    ops_add(list, false, "f=sum_tanh r=mean over=all n=31 m=65 d=16");
+    ops_add(list, false, "f=force r=sum over=i n=129 m=64 d=17");
+    ops_add(list, false, "f=blend r=mean n=64 m=129 d=64");
 }
 
 /* Many dimensions: 784 and 1500 do not fit in what a work-item can hold. */
 static void dimension_cases(ops_list *list)
 {
-    static const char *const few[] = {"plummer", "gaussian", "minus_r", "scaled_dot", "norm_1", "norm_inf",
-                                      "force",   "blend",    "riesz"};
-    for (int k = 0; k < 9; k++)
-        ops_add(list, false, "f=%s r=sum over=%s n=31 m=64 d=%d", few[k], k % 2 ? "i" : "j", k % 3 ? 784 : 1500);
+    static const char *const few[] = {"plummer", "gaussian", "minus_r", "scaled_dot",
+                                      "norm_1",  "norm_inf", "force",   "riesz"};
+    for (int k = 0; k < 8; k++)
+        ops_add(list, false, "f=%s r=sum over=%s n=31 m=64 d=%d", few[k], k % 2 ? "i" : "j",
+                k % 3 ? 784 : 1500);
     ops_add(list, false, "f=plummer r=sum over=all n=64 self=1 skip=1 d=784");
     ops_add(list, false, "f=minus_r r=mean over=all n=100 m=100 d=784");
     ops_add(list, false, "f=gaussian r=logsumexp n=33 m=65 d=784");
@@ -429,7 +461,7 @@ static void dimension_cases(ops_list *list)
     ops_add(list, false, "f=dot r=argmax over=i n=31 m=32 d=1500");
     ops_add(list, false, "f=norm_3 r=sum n=17 m=31 d=784");
     ops_add(list, false, "f=weighted r=max n=5 m=64 d=1500");
-    ops_add(list, false, "f=force r=mean over=i n=16 m=9 d=1500");
+    ops_add(list, false, "f=blend r=mean over=i n=16 m=9 d=1500");
     ops_add(list, false, "f=sum_tanh r=sum n=3 m=40 d=784");
 }
 

@@ -38,8 +38,8 @@ static void philox(uint64_t seed, uint32_t block, uint32_t word[4])
     uint32_t c[4] = {block, 0, 0, 0}, k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (int round = 0; round < 10; round++) {
         const uint64_t a = 0xD2511F53ull * c[0], b = 0xCD9E8D57ull * c[2];
-        const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k[1],
-                                  (uint32_t)a};
+        const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b,
+                                  (uint32_t)(a >> 32) ^ c[3] ^ k[1], (uint32_t)a};
         memcpy(c, next, sizeof c);
         k[0] += 0x9E3779B9u;
         k[1] += 0xBB67AE85u;
@@ -85,8 +85,8 @@ static float polynomial(float x, const float *coefficient, int count)
 /* docs/random.md, "Radius". */
 static float radius(uint32_t a)
 {
-    static const float series[] = {0x1.38da48p-3f,  -0x1.056ad4p-2f, 0x1.0d8140p-2f, -0x1.22d592p-2f,
-                                   0x1.5471fcp-2f,  -0x1.99a036p-2f, 0x1.000228p-1f, -0x1.555554p-1f};
+    static const float series[] = {0x1.38da48p-3f, -0x1.056ad4p-2f, 0x1.0d8140p-2f, -0x1.22d592p-2f,
+                                   0x1.5471fcp-2f, -0x1.99a036p-2f, 0x1.000228p-1f, -0x1.555554p-1f};
     const bool small = a < 0xB504F334u;
     const uint32_t v = small ? a : ~a;
     const float w = add(mul((float)(v >> 8), 0x1p-24f), mul(add((float)(v & 255), 0.5f), 0x1p-32f));
@@ -139,8 +139,8 @@ static void cases(ops_list *list)
     static const char *const shapes[] = {"0", "scalar", "1", "2", "3", "5", "7x9", "255", "65537"};
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
         for (int normal = 0; normal < 2; normal++)
-            ops_add(list, k > 2 && k < 6, "kind=%s shape=%s seed=%d", normal ? "normal" : "uniform", shapes[k],
-                    (int)k);
+            ops_add(list, k > 2 && k < 6, "kind=%s shape=%s seed=%d", normal ? "normal" : "uniform",
+                    shapes[k], (int)k);
     ops_add(list, false, "kind=uniform shape=1001 seed=81985529216486895 low=-2.5 high=1e6");
     ops_add(list, false, "kind=uniform shape=1001 seed=-1 low=3 high=3");
     ops_add(list, false, "kind=uniform shape=1001 seed=3 low=1 high=-1");

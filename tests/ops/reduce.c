@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reductions. r: which. x: the shape, or n for one axis; axes: their digits, or "all"; keep=1; xl: layout; low, high,
- * levels: the values. */
+/* Reductions. r: which. x: the shape, or n for one axis; axes: their digits, or "all"; keep=1; xl: layout;
+ * low, high, levels: the values. */
 #include "ops.h"
 
 #include <inttypes.h>
@@ -111,11 +111,12 @@ static void expect(ops_run *run, int result, double *values)
 
 static void cases(ops_list *list)
 {
-    static const char *const shapes[] = {"1",         "2",        "63",        "64",       "65",        "128",
-                                         "129",       "255",      "257",       "1000",     "4099",      "100000"};
-    static const char *const spread[] = {"x=13x1000 axes=1", "x=1000x13 axes=0", "x=9x37x21 axes=1",
-                                         "x=9x37x21 axes=02 xl=rev", "x=5x6x7x8 axes=13 keep=1",
-                                         "x=300x300 axes=0 xl=t", "x=70x41 axes=1 xl=step"};
+    static const char *const shapes[] = {"1",   "2",   "63",  "64",   "65",   "128",
+                                         "129", "255", "257", "1000", "4099", "100000"};
+    static const char *const spread[] = {"x=13x1000 axes=1",         "x=1000x13 axes=0",
+                                         "x=9x37x21 axes=1",         "x=9x37x21 axes=02 xl=rev",
+                                         "x=5x6x7x8 axes=13 keep=1", "x=300x300 axes=0 xl=t",
+                                         "x=70x41 axes=1 xl=step"};
     for (int r = 0; r < DP_REDUCTION_COUNT; r++) {
         const char *name = dp_reduction_name((dp_reduction)r);
         for (int k = 0; k < 12; k++) /* every size with some reductions, every reduction with some sizes */

@@ -32,8 +32,8 @@ static bool occurs(const char *text, const char *word, size_t length)
 static bool matches(const dp_device_info *info, const char *entry)
 {
     char text[512];
-    snprintf(text, sizeof text, "%s %s %s %s %s %s", info->id, info->backend, info->name, info->vendor, info->driver,
-             info->api);
+    snprintf(text, sizeof text, "%s %s %s %s %s %s", info->id, info->backend, info->name, info->vendor,
+             info->driver, info->api);
     const char *end = entry + strcspn(entry, ",");
     while (entry < end) {
         const size_t length = strcspn(entry, "+,");
@@ -58,7 +58,8 @@ static void require(const dp_device_info *infos, size_t count)
         for (size_t k = 0; k < count && !found; k++)
             found = matches(&infos[k], entry);
         if (!found) {
-            fprintf(stderr, "DIPOLE_REQUIRE: no device matches \"%.*s\"; there are:\n", (int)strcspn(entry, ","), entry);
+            fprintf(stderr, "DIPOLE_REQUIRE: no device matches \"%.*s\"; there are:\n",
+                    (int)strcspn(entry, ","), entry);
             for (size_t k = 0; k < count; k++)
                 fprintf(stderr, "  %s  %s  %s\n", infos[k].id, infos[k].name, infos[k].driver);
             exit(1);
@@ -112,7 +113,8 @@ void suite_ok(dp_device *device)
 void suite_failed(dp_device *device, dp_status status, const char *word)
 {
     if (dp_failed(device) != status)
-        fail_msg("%s (\"%s\"), not %s", dp_status_name(dp_failed(device)), dp_message(device), dp_status_name(status));
+        fail_msg("%s (\"%s\"), not %s", dp_status_name(dp_failed(device)), dp_message(device),
+                 dp_status_name(status));
     if (!strstr(dp_message(device), word))
         fail_msg("the message \"%s\" does not name \"%s\"", dp_message(device), word);
     assert_int_equal(dp_clear(device), status);

@@ -2,10 +2,10 @@
 /* What the test programs that run on every device share.
  *
  * Environment:
- *   DIPOLE_REQUIRE       "pocl,rusticl,llvmpipe+vulkan": for each entry there must be a device in whose id, backend, name, vendor,
- *                        driver and api all its words occur, case aside; else the program fails before its first test
- *   DIPOLE_TEST_DEVICES  the same syntax: only devices that match an entry are tested; at least one must
- *   DIPOLE_TEST_TINY=1   only cases of a handful of elements, for interpreters */
+ *   DIPOLE_REQUIRE       "pocl,rusticl,llvmpipe+vulkan": for each entry there must be a device in whose id,
+ * backend, name, vendor, driver and api all its words occur, case aside; else the program fails before its
+ * first test DIPOLE_TEST_DEVICES  the same syntax: only devices that match an entry are tested; at least one
+ * must DIPOLE_TEST_TINY=1   only cases of a handful of elements, for interpreters */
 #ifndef TESTS_SUITE_H
 #define TESTS_SUITE_H
 
@@ -16,7 +16,8 @@
 #include <cmocka.h>
 #include <dipole/dipole.h>
 
-/* The devices to test; exits with a message where that cannot be done as the environment says. The caller frees them. */
+/* The devices to test; exits with a message where that cannot be done as the environment says. The caller
+ * frees them. */
 size_t suite_devices(dp_device_info **infos);
 bool suite_tiny(void);
 

@@ -39,7 +39,8 @@ void *__wrap_realloc(void *memory, size_t size)
     return fails() ? NULL : __real_realloc(memory, size);
 }
 
-/* Scenarios get a device that works, or NULL where they open one themselves. Each returns the status that it met. */
+/* Scenarios get a device that works, or NULL where they open one themselves. Each returns the status that it
+ * met. */
 typedef dp_status scenario(dp_device *device);
 
 static dp_status opening(dp_device *unused)
@@ -54,9 +55,11 @@ static dp_status opening(dp_device *unused)
 static dp_status tensors(dp_device *device)
 {
     dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(4, 6), -1, 1), *n = dp_randn(device, 1, DP_SHAPE(4, 6));
-    dp_tensor *slice = dp_slice(x, 1, 0, 6, 2), *turned = dp_transpose(slice, 0, 1), *copy = dp_copy(device, turned);
+    dp_tensor *slice = dp_slice(x, 1, 0, 6, 2), *turned = dp_transpose(slice, 0, 1),
+              *copy = dp_copy(device, turned);
     dp_tensor *flat = dp_reshape(copy, DP_SHAPE(12)), *wide = dp_broadcast(flat, DP_SHAPE(2, 12));
-    dp_tensor *ints = dp_full(device, DP_I32, DP_SHAPE(3), 1), *permuted = dp_permute(x, (const int[]){1, 0}, 2);
+    dp_tensor *ints = dp_full(device, DP_I32, DP_SHAPE(3), 1),
+              *permuted = dp_permute(x, (const int[]){1, 0}, 2);
     float values[12] = {0};
     dp_read(turned, values, sizeof values);
     dp_write(turned, values, sizeof values);
@@ -71,7 +74,8 @@ static dp_status primitives(dp_device *device)
 {
     dp_tensor *a = dp_uniform(device, 1, DP_SHAPE(4, 4), -1, 1), *at = dp_transpose(a, 0, 1);
     dp_tensor *image = dp_reshape(a, DP_SHAPE(1, 1, 4, 4)), *index = dp_full(device, DP_I32, DP_SHAPE(3), 1);
-    dp_tensor *columns = dp_full(device, DP_I32, DP_SHAPE(4, 2), 3), *rows = dp_full(device, DP_I32, DP_SHAPE(4), 0);
+    dp_tensor *columns = dp_full(device, DP_I32, DP_SHAPE(4, 2), 3),
+              *rows = dp_full(device, DP_I32, DP_SHAPE(4), 0);
     dp_tensor *square = dp_full(device, DP_I32, DP_SHAPE(4, 4), 2);
     dp_tensor *list[] = {
         dp_matmul(device, a, at, &(dp_matmul_params){.beta = 1, .c = a}),
@@ -100,14 +104,16 @@ static dp_status primitives(dp_device *device)
 
 static dp_status formulas(dp_device *device)
 {
-    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 3), -1, 1), *q = dp_uniform(device, 2, DP_SHAPE(5), -1, 1);
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 3), -1, 1),
+              *q = dp_uniform(device, 2, DP_SHAPE(5), -1, 1);
     dp_tensor *y = dp_copy(device, x), *outputs[] = {y};
     const dp_args xy = DP_ARGS({"x", x, 0}, {"y", y, 0}), pair = DP_ARGS({"x", x, 0}, {"q", q, 0});
     dp_map_into(device, "s = x + y; s * s", xy, outputs, 1);
     dp_tensor *list[] = {
         dp_map(device, "a = x * y; exp(a) + max(x, y, 0.5)^3", xy),
         dp_map_bound(device, "exp(x) * y", xy, 0),
-        dp_pairwise(device, "q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + 0.25)", DP_SUM_ALL | DP_EXCLUDE_SELF, pair),
+        dp_pairwise(device, "q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + 0.25)", DP_SUM_ALL | DP_EXCLUDE_SELF,
+                    pair),
         dp_pairwise(device, "q[j] * (x[i] - x[j]) * norm_p(x[i] - x[j], 3)", DP_MAX_I, pair),
         dp_pairwise(device, "dot(x[i], x[j])", DP_ARGMIN_J, pair),
         dp_pairwise(device, "x[i][1] * x[j][2]", DP_LOGSUMEXP_J, pair),
@@ -202,8 +208,9 @@ static void test_profiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_opening),  cmocka_unit_test(test_tensors),       cmocka_unit_test(test_primitives),
-        cmocka_unit_test(test_formulas), cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
+        cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
+        cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wrong arguments to every public function, on every device: a status, a message that names the argument, nothing leaked, and a
- * device that goes on working. */
+/* Wrong arguments to every public function, on every device: a status, a message that names the argument,
+ * nothing leaked, and a device that goes on working. */
 #include "suite.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 
 /* What most tests need. */
 typedef struct kit {
-    dp_device *device, *other; /* other: another device's handle */
+    dp_device *device, *other;                   /* other: another device's handle */
     dp_tensor *x, *row, *ints, *empty, *foreign; /* [2, 3], [3], i32 [2], [0, 3], on `other` */
 } kit;
 
@@ -145,8 +145,8 @@ static void transfers(dp_device *device)
 
 static void slices(dp_device *device)
 {
-    static const int64_t wrong[][3] = {{-1, 2, 1}, {2, 1, 1}, {0, 4, 1}, {4, 4, 1},
-                                       {0, 3, 0},  {0, 3, -1}, {INT64_MIN, INT64_MAX, 1}};
+    static const int64_t wrong[][3] = {
+        {-1, 2, 1}, {2, 1, 1}, {0, 4, 1}, {4, 4, 1}, {0, 3, 0}, {0, 3, -1}, {INT64_MIN, INT64_MAX, 1}};
     kit k = make(device);
     for (size_t t = 0; t < sizeof wrong / sizeof *wrong; t++)
         refused(device, dp_slice(k.x, 1, wrong[t][0], wrong[t][1], wrong[t][2]), ARGUMENT, "slice");
@@ -193,7 +193,8 @@ static void other_views(dp_device *device)
 static void matmul(dp_device *device)
 {
     kit k = make(device);
-    dp_tensor *square = dp_full(device, DP_F32, DP_SHAPE(3, 3), 1), *batch2 = dp_full(device, DP_F32, DP_SHAPE(2, 3, 3), 1),
+    dp_tensor *square = dp_full(device, DP_F32, DP_SHAPE(3, 3), 1),
+              *batch2 = dp_full(device, DP_F32, DP_SHAPE(2, 3, 3), 1),
               *batch5 = dp_full(device, DP_F32, DP_SHAPE(5, 3, 3), 1);
     refused(device, dp_matmul(device, k.x, k.x, NULL), ARGUMENT, "inner");
     refused(device, dp_matmul(device, k.row, square, NULL), ARGUMENT, "a ");
@@ -205,11 +206,16 @@ static void matmul(dp_device *device)
     refused(device, dp_matmul(device, k.foreign, square, NULL), ARGUMENT, "a ");
     refused(device, dp_matmul(device, k.x, k.foreign, NULL), ARGUMENT, "b ");
     refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1}), ARGUMENT, "c ");
-    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = square}), ARGUMENT, "c ");
-    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = k.ints}), ARGUMENT, "c ");
-    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = k.foreign}), ARGUMENT, "c ");
-    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = batch2}), ARGUMENT, "c ");
-    dp_tensor *tall = dp_empty(device, DP_F32, DP_SHAPE(100000, 0)), *wide = dp_empty(device, DP_F32, DP_SHAPE(0, 100000));
+    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = square}), ARGUMENT,
+            "c ");
+    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = k.ints}), ARGUMENT,
+            "c ");
+    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = k.foreign}), ARGUMENT,
+            "c ");
+    refused(device, dp_matmul(device, k.x, square, &(dp_matmul_params){.beta = 1, .c = batch2}), ARGUMENT,
+            "c ");
+    dp_tensor *tall = dp_empty(device, DP_F32, DP_SHAPE(100000, 0)),
+              *wide = dp_empty(device, DP_F32, DP_SHAPE(0, 100000));
     refused(device, dp_matmul(device, tall, wide, NULL), ARGUMENT, "shape"); /* 10^10 elements of nothing */
     dp_tensor *none = dp_matmul(device, k.empty, square, NULL);
     assert_int_equal(dp_tensor_size(none), 0);
@@ -225,7 +231,8 @@ static void matmul(dp_device *device)
 static void conv2d(dp_device *device)
 {
     kit k = make(device);
-    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(1, 4, 5, 5), 1), *w = dp_full(device, DP_F32, DP_SHAPE(6, 4, 3, 3), 1),
+    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(1, 4, 5, 5), 1),
+              *w = dp_full(device, DP_F32, DP_SHAPE(6, 4, 3, 3), 1),
               *half = dp_full(device, DP_F32, DP_SHAPE(6, 2, 3, 3), 1),
               *none = dp_empty(device, DP_F32, DP_SHAPE(6, 4, 0, 3));
     refused(device, dp_conv2d(device, k.x, w, NULL), ARGUMENT, "x ");
@@ -243,8 +250,10 @@ static void conv2d(dp_device *device)
     refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.padding = {0, -2}}), ARGUMENT, "padding");
     refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.dilation = {0, -1}}), ARGUMENT, "dilation");
     refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.dilation = {3, 1}}), ARGUMENT, "dilation");
-    refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.dilation = {INT32_MAX, INT32_MAX}}), ARGUMENT, "w ");
-    refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.padding = {INT32_MAX, INT32_MAX}}), ARGUMENT, "shape");
+    refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.dilation = {INT32_MAX, INT32_MAX}}),
+            ARGUMENT, "w ");
+    refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.padding = {INT32_MAX, INT32_MAX}}), ARGUMENT,
+            "shape");
     dp_tensor_release(&x);
     dp_tensor_release(&w);
     dp_tensor_release(&half);
@@ -255,23 +264,35 @@ static void conv2d(dp_device *device)
 /* Formulas that must be refused with a place in the message. */
 static void formulas(dp_device *device)
 {
-    static const char *const wrong[] = {"",          " ",          "x +",       "x x",      "(x",          "x)",
-                                        "y",         "foo(x)",     "exp()",     "exp(x, x)", "select(x, x)", "1 2",
-                                        "x ? 1 : 2", "x[i]",       "x[",        "x[0]",     "a = x;",      "a = x; a = x; a",
-                                        "x = 1; x",  "1e999999 +", "0x",        "@",        "x \xff",      "x,",
-                                        ";",         "exp = x; 1", "max()",     "--",       "x == == x",   "dot(x, )"};
-    static const char *const pair_wrong[] = {"x[i]",           "x[j]",      "x",           "x[k]",      "x[i][7] + x[j][0]",
-                                             "sqdist(x[i], s)", "s[i] + x[j]", "x[i] + x[j][", "x[i], x[j]", "x[i] x[j]",
-                                             "dot(x[i], x[j]",  "x[i + 1]",  "norm_p(x[i] - x[j], -1)"};
+    static const char *const wrong[] = {
+        "",          " ",          "x +",   "x x",       "(x",           "x)",
+        "y",         "foo(x)",     "exp()", "exp(x, x)", "select(x, x)", "1 2",
+        "x ? 1 : 2", "x[i]",       "x[",    "x[0]",      "a = x;",       "a = x; a = x; a",
+        "x = 1; x",  "1e999999 +", "0x",    "@",         "x \xff",       "x,",
+        ";",         "exp = x; 1", "max()", "--",        "x == == x",    "dot(x, )"};
+    static const char *const pair_wrong[] = {"x[i]",
+                                             "x[j]",
+                                             "x",
+                                             "x[k]",
+                                             "x[i][7] + x[j][0]",
+                                             "sqdist(x[i], s)",
+                                             "s[i] + x[j]",
+                                             "x[i] + x[j][",
+                                             "x[i], x[j]",
+                                             "x[i] x[j]",
+                                             "dot(x[i], x[j]",
+                                             "x[i + 1]",
+                                             "norm_p(x[i] - x[j], -1)"};
     kit k = make(device);
     char *deep = calloc(1, 200001);
     assert_non_null(deep);
     for (size_t t = 0; t < sizeof wrong / sizeof *wrong; t++)
         refused(device, dp_map(device, wrong[t], DP_ARGS({"x", k.x, 0})), DP_ERROR_FORMULA, "column");
     for (size_t t = 0; t < sizeof pair_wrong / sizeof *pair_wrong; t++) {
-        refused(device,
-                dp_pairwise(device, pair_wrong[t], DP_SUM_J, DP_ARGS({"x", k.x, 0}, {.name = "s", .scalar = 1})),
-                DP_ERROR_FORMULA, "");
+        refused(
+            device,
+            dp_pairwise(device, pair_wrong[t], DP_SUM_J, DP_ARGS({"x", k.x, 0}, {.name = "s", .scalar = 1})),
+            DP_ERROR_FORMULA, "");
     }
     memset(deep, '(', 200000);
     refused(device, dp_map(device, deep, DP_ARGS({"x", k.x, 0})), DP_ERROR_FORMULA, "column");
@@ -372,7 +393,8 @@ static void reduce(dp_device *device)
 static void gather(dp_device *device)
 {
     kit k = make(device);
-    dp_tensor *scalar = dp_full(device, DP_F32, DP_SCALAR, 1), *indices = dp_full(device, DP_I32, DP_SHAPE(2, 2), 0),
+    dp_tensor *scalar = dp_full(device, DP_F32, DP_SCALAR, 1),
+              *indices = dp_full(device, DP_I32, DP_SHAPE(2, 2), 0),
               *deep = dp_full(device, DP_I32, DP_SHAPE(1, 1, 1, 1, 1, 1, 1, 1), 0);
     refused(device, dp_gather_rows(device, NULL, k.ints), ARGUMENT, "x ");
     refused(device, dp_gather_rows(device, k.x, NULL), ARGUMENT, "index");
@@ -416,19 +438,26 @@ static void pairwise(dp_device *device)
     refused(device, dp_pairwise(device, text, DP_ARGMAX | DP_OVER_ALL, xx), ARGUMENT, "argmax");
     refused(device, dp_pairwise(device, NULL, DP_SUM_J, xx), ARGUMENT, "formula");
     refused(device, dp_pairwise(device, text, DP_SUM_J, DP_NO_ARGS), DP_ERROR_FORMULA, "column");
-    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", two, 0})), DP_ERROR_FORMULA,
-            "column");
-    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", NULL, 0})), DP_ERROR_FORMULA, "y");
-    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", cube, 0})), ARGUMENT, "y ");
-    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", flat, 0})), ARGUMENT, "y ");
-    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", k.ints, 0})), ARGUMENT, "y ");
-    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.foreign, 0}, {"y", k.x, 0})), ARGUMENT, "x ");
-    refused(device, dp_pairwise(device, "q[i] * x[i] - y[j]", DP_SUM_J,
-                                DP_ARGS({"q", k.row, 0}, {"x", k.x, 0}, {"y", k.x, 0})),
+    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", two, 0})),
+            DP_ERROR_FORMULA, "column");
+    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", NULL, 0})),
+            DP_ERROR_FORMULA, "y");
+    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", cube, 0})), ARGUMENT,
+            "y ");
+    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", flat, 0})), ARGUMENT,
+            "y ");
+    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.x, 0}, {"y", k.ints, 0})), ARGUMENT,
+            "y ");
+    refused(device, dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", k.foreign, 0}, {"y", k.x, 0})),
+            ARGUMENT, "x ");
+    refused(device,
+            dp_pairwise(device, "q[i] * x[i] - y[j]", DP_SUM_J,
+                        DP_ARGS({"q", k.row, 0}, {"x", k.x, 0}, {"y", k.x, 0})),
             ARGUMENT, "q ");
     refused(device, dp_pairwise(device, "x[i] * y[j]", DP_ARGMIN_J, xx), DP_ERROR_FORMULA, "argmin");
     dp_tensor *others = suite_range(device, DP_SHAPE(5, 3));
-    refused(device, dp_pairwise(device, text, DP_SUM_J | DP_EXCLUDE_SELF, DP_ARGS({"x", k.x, 0}, {"y", others, 0})),
+    refused(device,
+            dp_pairwise(device, text, DP_SUM_J | DP_EXCLUDE_SELF, DP_ARGS({"x", k.x, 0}, {"y", others, 0})),
             ARGUMENT, "EXCLUDE_SELF");
     dp_tensor_release(&others);
     dp_tensor_release(&two);
@@ -442,7 +471,8 @@ static void bounds(dp_device *device)
 {
     const dp_args none = DP_NO_ARGS;
     kit k = make(device);
-    dp_tensor *square = dp_full(device, DP_F32, DP_SHAPE(3, 3), 1), *x4 = dp_full(device, DP_F32, DP_SHAPE(1, 1, 3, 3), 1);
+    dp_tensor *square = dp_full(device, DP_F32, DP_SHAPE(3, 3), 1),
+              *x4 = dp_full(device, DP_F32, DP_SHAPE(1, 1, 3, 3), 1);
     refused(device, dp_matmul_bound(device, k.x, k.x, NULL), ARGUMENT, "inner");
     refused(device, dp_conv2d_bound(device, k.x, x4, NULL), ARGUMENT, "x ");
     refused(device, dp_map_bound(device, "1", none, 1), ARGUMENT, "output");
@@ -518,7 +548,8 @@ static void no_device(dp_device *device)
 /* Ids that name nothing. */
 static void opening(dp_device *device)
 {
-    static const char *const ids[] = {"ref:1", "opencl:99", "opencl:-1", "vulkan:4294967296", "vulkan:", ":", "REF", "opencl:0x0"};
+    static const char *const ids[] = {"ref:1",   "opencl:99", "opencl:-1", "vulkan:4294967296",
+                                      "vulkan:", ":",         "REF",       "opencl:0x0"};
     for (size_t k = 0; k < sizeof ids / sizeof *ids; k++) {
         dp_device *none = dp_device_open(ids[k]);
         assert_non_null(none);
@@ -545,11 +576,11 @@ static void opening(dp_device *device)
 int main(void)
 {
     static const suite_test tests[] = {
-        {"making", making},       {"too large", too_large},  {"random numbers", random_numbers},
-        {"transfers", transfers}, {"slices", slices},        {"other views", other_views},
-        {"matmul", matmul},       {"conv2d", conv2d},        {"formulas", formulas},
-        {"arguments", arguments}, {"map into", map_into},    {"reduce", reduce},
-        {"gather", gather},       {"pairwise", pairwise},    {"bounds", bounds},
+        {"making", making},       {"too large", too_large}, {"random numbers", random_numbers},
+        {"transfers", transfers}, {"slices", slices},       {"other views", other_views},
+        {"matmul", matmul},       {"conv2d", conv2d},       {"formulas", formulas},
+        {"arguments", arguments}, {"map into", map_into},   {"reduce", reduce},
+        {"gather", gather},       {"pairwise", pairwise},   {"bounds", bounds},
         {"no device", no_device}, {"opening", opening},
     };
     return suite_run("bad input", tests, sizeof tests / sizeof *tests);

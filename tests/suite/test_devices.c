@@ -19,8 +19,8 @@ static dp_device *reference;
 static void report(const part *p, const ops_case *item, const ops_verdict *verdict)
 {
     print_error("%s %s %s\n    %s\n    dipole check --device %s --op %s --case '%s'\n",
-                verdict->outcome == OPS_SKIPPED ? "skipped" : "FAILED", p->op->name, item->text, verdict->message,
-                p->info->id, p->op->name, item->text);
+                verdict->outcome == OPS_SKIPPED ? "skipped" : "FAILED", p->op->name, item->text,
+                verdict->message, p->info->id, p->op->name, item->text);
 }
 
 static void run_part(void **state)
@@ -62,7 +62,8 @@ static int run_parts(const dp_device_info *infos, size_t devices)
         parts[k].op = ops_at(k % ops);
         snprintf(parts[k].name, sizeof parts[k].name, "%s %.40s: %s", infos[k / ops].id, infos[k / ops].name,
                  parts[k].op->name);
-        list[k] = (struct CMUnitTest){.name = parts[k].name, .test_func = run_part, .initial_state = &parts[k]};
+        list[k] =
+            (struct CMUnitTest){.name = parts[k].name, .test_func = run_part, .initial_state = &parts[k]};
     }
     const int failures = _cmocka_run_group_tests("devices", list, devices * ops, NULL, NULL);
     free(list);

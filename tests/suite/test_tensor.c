@@ -110,8 +110,8 @@ static void more_views(dp_device *device)
     assert_true(shape_is(moved, DP_SHAPE(3, 2, 1)));
     suite_values(moved, (const double[]){0, 3, 1, 4, 2, 5}, 6);
     dp_tensor *wide = dp_broadcast(x, DP_SHAPE(2, 2, 2, 3));
-    suite_values(wide,
-                 (const double[]){0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5}, 24);
+    suite_values(
+        wide, (const double[]){0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5}, 24);
     assert_int_equal(dp_tensor_stride(wide, 0), 0);
     dp_tensor *none = dp_slice(x, 2, 3, 3, 1);
     assert_int_equal(dp_tensor_size(none), 0);
@@ -160,7 +160,8 @@ static void queue(dp_device *device)
         dp_tensor_release(&x);
         x = next;
     }
-    dp_tensor *low = dp_reduce(device, x, DP_MIN, DP_ALL_AXES), *high = dp_reduce(device, x, DP_MAX, DP_ALL_AXES);
+    dp_tensor *low = dp_reduce(device, x, DP_MIN, DP_ALL_AXES),
+              *high = dp_reduce(device, x, DP_MAX, DP_ALL_AXES);
     assert_true(dp_item(low) == 301);
     assert_true(dp_item(high) == 301);
     dp_tensor_release(&low);
@@ -247,7 +248,8 @@ static void profile(dp_device *device)
 static void information(dp_device *device)
 {
     const dp_device_info info = dp_device_get_info(device);
-    assert_true(info.id[0] && info.backend[0] && info.name[0] && info.vendor[0] && info.driver[0] && info.api[0]);
+    assert_true(info.id[0] && info.backend[0] && info.name[0] && info.vendor[0] && info.driver[0] &&
+                info.api[0]);
     assert_true(info.max_tensor_bytes > 0 && info.max_tensor_bytes <= info.memory_bytes);
     assert_true(strcmp(dp_device_type_name(info.type), "unknown") != 0);
     assert_string_equal(dp_device_type_name((dp_device_type)99), "unknown");

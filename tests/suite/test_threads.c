@@ -27,7 +27,8 @@ static void work(dp_device *device, int round, double sums[2])
     dp_tensor *c = dp_matmul(device, a, b, NULL);
     dp_tensor *mapped = dp_map(device, formula, DP_ARGS({"x", c, 0}));
     dp_tensor *total = dp_reduce(device, mapped, DP_SUM, DP_ALL_AXES);
-    dp_tensor *energy = dp_pairwise(device, "rsqrt(sqdist(x[i], x[j]) + 0.5)", DP_SUM_ALL, DP_ARGS({"x", a, 0}));
+    dp_tensor *energy =
+        dp_pairwise(device, "rsqrt(sqdist(x[i], x[j]) + 0.5)", DP_SUM_ALL, DP_ARGS({"x", a, 0}));
     sums[0] += dp_item(total);
     sums[1] += dp_item(energy);
     dp_tensor_release(&a);
@@ -52,7 +53,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Starts all together. cmocka's assertions belong to the main thread, so results are looked at after the join. */
+/* Starts all together. cmocka's assertions belong to the main thread, so results are looked at after the
+ * join. */
 static void run_together(worker *workers, unsigned count)
 {
     pthread_barrier_t start;
@@ -72,7 +74,8 @@ static void run_together(worker *workers, unsigned count)
 static void same_sums(const worker *a, const worker *b)
 {
     if (a->sums[0] != b->sums[0] || a->sums[1] != b->sums[1])
-        fail_msg("%s: %.9g and %.9g, or %.9g and %.9g", a->id, a->sums[0], a->sums[1], b->sums[0], b->sums[1]);
+        fail_msg("%s: %.9g and %.9g, or %.9g and %.9g", a->id, a->sums[0], a->sums[1], b->sums[0],
+                 b->sums[1]);
 }
 
 /* Two handles of one device, and the same alone: the same bits. */
@@ -90,7 +93,8 @@ static void one_device(void **state)
 static void two_devices(void **state)
 {
     const dp_device_info *info = *state;
-    worker pair[2] = {{.id = info[0].id}, {.id = info[1].id}}, alone[2] = {{.id = info[0].id}, {.id = info[1].id}};
+    worker pair[2] = {{.id = info[0].id}, {.id = info[1].id}},
+           alone[2] = {{.id = info[0].id}, {.id = info[1].id}};
     run_together(pair, 2);
     run_together(&alone[0], 1);
     run_together(&alone[1], 1);
@@ -107,7 +111,8 @@ int main(void)
     if (!list)
         return 1;
     for (size_t k = 0; k < devices; k++)
-        list[count++] = (struct CMUnitTest){.name = infos[k].id, .test_func = one_device, .initial_state = &infos[k]};
+        list[count++] =
+            (struct CMUnitTest){.name = infos[k].id, .test_func = one_device, .initial_state = &infos[k]};
     for (size_t k = 0; k + 1 < devices; k++)
         list[count++] =
             (struct CMUnitTest){.name = "two devices", .test_func = two_devices, .initial_state = &infos[k]};

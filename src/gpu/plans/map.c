@@ -159,9 +159,8 @@ static dp_status run(dp__gpu *gpu, map_loops *loops, const dp__map_call *call, c
     dp__nest *nest = &loops->nest;
     dp__nest_collapse(nest);
     const int64_t inner = nest->rank > 0 ? nest->dim[nest->rank - 1] : 1, size = dp_tensor_size(loops->view[0]);
-    int width = call || !gpu->driver->glsl ? tuning.width : 1; /* GLSL's vectors of ints are not worth a second dialect */
-    while (width > inner)
-        width /= 2;
+    /* One lane for short rows. (GLSL's vectors of ints are not worth a second dialect.) */
+    const int width = inner > 1 && (call || !gpu->driver->glsl) ? tuning.width : 1;
     const int64_t chunks = DP_CEIL_DIV(inner, width), items = size / inner * chunks;
     dp__text bindings = {0}, formula = {0};
     emit_bindings(loops, call, &bindings);

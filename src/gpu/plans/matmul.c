@@ -18,8 +18,8 @@ static work_tile choose_tile(const dp__gpu_limits *limits, int64_t m, int64_t n,
         tile = (work_tile){4, 2, tuning.width, 8, 8};
     if (!neighbours)
         tile.width = 1;
-    while (tile.width > n)
-        tile.width /= 2;
+    if (tile.width > n)
+        tile.width = 1;
     while (tile.group_x > 1 && (int64_t)(tile.group_x / 2) * tile.vectors * tile.width >= n)
         tile.group_x /= 2;
     while (tile.group_y > 1 && (int64_t)(tile.group_y / 2) * tile.rows >= m)

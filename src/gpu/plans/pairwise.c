@@ -33,9 +33,7 @@ static void choose_variant(dp__gpu *gpu, kernel_plan *plan)
     const int max_dim = dp__expr_max_dim(plan->expr);
     plan->dim = DP_MAX2(plan->expr->nodes[plan->expr->outputs[0]].dim, 1);
     plan->unrolled = max_dim <= UNROLL_DIM;
-    plan->width = tuning.width;
-    while (plan->width > plan->call->n)
-        plan->width /= 2;
+    plan->width = plan->call->n > 1 ? tuning.width : 1;
     plan->vectors = plan->unrolled && max_dim <= 4 ? tuning.pair_vectors : 1;
     plan->block = plan->unrolled ? 1 : cpu ? 8 : 4;
     plan->chunk = plan->unrolled ? plan->dim : DP_MIN2(plan->dim, cpu ? 256 : 32);
