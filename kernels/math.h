@@ -30,6 +30,15 @@
 /* 2^e, exact, for an integer e; below -126 and above 127 as those. */
 #define EXP2I(e) AS_REAL((TO_INTS(MIN(MAX(e, SPLAT(-126.0f)), SPLAT(127.0f))) + 127) << 23)
 
+#ifndef LOG
+/* GLSL leaves open what the logarithm is where it has no value. */
+FUNCTION REAL LOG(REAL x)
+{
+    const REAL edge = CHOOSE(EQUAL(x, SPLAT(0.0f)), -INFINITY_REAL, NAN_REAL);
+    return CHOOSE(LESS(SPLAT(0.0f), x), log(x), edge);
+}
+#endif
+
 FUNCTION REAL SIGMOID(REAL x)
 {
     return SPLAT(1.0f) / (SPLAT(1.0f) + EXP(-x));

@@ -39,8 +39,8 @@ static double rounding_error(dp__node_kind kind, double x, double y, double valu
         return fabs(x) <= 0x1p15 ? 8 * U : 2;
     case DP__NODE_SIGMOID:
         return (8 * U + exp_error(x)) * fabs(value);
-    case DP__NODE_POW:
-        return expm1(pow_error(x, y)) * fabs(value); /* an error of the exponent: not small where that is large */
+    case DP__NODE_POW: /* an error of the exponent: not small where that is large */
+        return expm1(pow_error(x, y)) * fabs(value);
     default:
         return -1; /* exact */
     }

@@ -3,8 +3,7 @@
  * against values that were made elsewhere in double precision. */
 #include "golden_case.h"
 
-/* Kernels: formulas of r and t = r^2.
- * ---------------------------------------------------------------------------- */
+/* Kernels: formulas of r and t = r^2. ------------------------------ */
 
 typedef struct kernel_case {
     const char *kernel;
@@ -68,8 +67,7 @@ static void test_kernels(void **state)
     }
 }
 
-/* EIEG: elastic interaction energy with a quadratic cap.
- * ----------------------------------------------------------- */
+/* EIEG: elastic interaction energy with a quadratic cap. ------------------------------ */
 
 /* The points of the golden values: one pair of x lies inside of the cut-off. */
 static dp_tensor *eieg_x(dp_device *device, int n)
@@ -200,8 +198,7 @@ static void test_eieg_gradient(void **state)
     check_gradient(*state, 3, (const double[])GOLDEN_EIEG_V_GRADIENT_N3, GOLDEN_EIEG_V_GRADIENT_NORM_N3);
 }
 
-/* Atoms: charged points around a nucleus.
- * -------------------------------------------------------------------------- */
+/* Atoms: charged points around a nucleus. ------------------------------ */
 
 typedef struct atoms {
     dp_tensor *q, *mu, *r; /* [3, 5], [3, 3], [3] */

@@ -8,8 +8,7 @@ static dp_tensor *labels(dp_device *device)
     return dp_from(device, DP_F32, DP_SHAPE(6), (const float[]){0, 0, 1, 1, 2, 2});
 }
 
-/* Losses of rows against rows.
- * -------------------------------------------------------------------------------------- */
+/* Losses of rows against rows. ------------------------------ */
 
 static void test_hinge(void **state)
 {

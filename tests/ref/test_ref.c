@@ -60,8 +60,7 @@ static void expect_ints(dp_device *device, const dp_tensor *tensor, const int32_
 #define FLOATS(...) ((const float[]){__VA_ARGS__})
 #define INTS(...)   ((const int32_t[]){__VA_ARGS__})
 
-/* Random numbers.
- * ------------------------------------------------------------------------------------------------- */
+/* Random numbers. ------------------------------ */
 
 static void expect_bits(dp_device *device, const dp_tensor *tensor, const uint32_t *bits, int count)
 {
@@ -111,8 +110,7 @@ static void test_random_moments(void **state)
                 fabs(fourth - 3) < 5 * sqrt(96.0 / n));
 }
 
-/* Matmul and convolution.
- * ------------------------------------------------------------------------------------------- */
+/* Matmul and convolution. ------------------------------ */
 
 static void test_matmul(void **state)
 {
@@ -182,9 +180,7 @@ static void test_conv2d_is_matmul(void **state)
     expect(device, dp_conv2d(device, x, w, NULL), expected, 0x1p-23);
 }
 
-/* Map.
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* Map. ------------------------------ */
 
 static void expect_map(dp_device *device, const char *formula, float a, float b, double expected)
 {
@@ -271,9 +267,7 @@ static void test_map_shapes(void **state)
     expect(device, t, FLOATS(2, 5, 4, 7, 6, 9), 0);
 }
 
-/* Reductions.
- * ---------------------------------------------------------------------------------------------------------
- */
+/* Reductions. ------------------------------ */
 
 static void test_reduce(void **state)
 {
@@ -318,8 +312,7 @@ static void test_reduce_edges(void **state)
            0);
 }
 
-/* Gather and scatter.
- * --------------------------------------------------------------------------------------------------- */
+/* Gather and scatter. ------------------------------ */
 
 static void test_gather(void **state)
 {
@@ -354,9 +347,7 @@ static void test_scatter_add(void **state)
     assert_true(fabs(one - other) < 1e-5 && fabs(one) > 0.1);
 }
 
-/* Pairs.
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* Pairs. ------------------------------ */
 
 static void test_pairwise(void **state)
 {
@@ -452,9 +443,7 @@ static void test_forces(void **state)
         fail_msg("the strongest force is %g", strongest);
 }
 
-/* The device.
- * ------------------------------------------------------------------------------------------------------------
- */
+/* The device. ------------------------------ */
 
 static void test_copy(void **state)
 {
