@@ -3,7 +3,7 @@
 # The command `dipole` from outside: help, exit statuses, messages, JSON, and the values of `distance` against a few lines of
 # Python that compute the same from the definitions. Usage: test_cli.sh PATH_OF_DIPOLE
 set -u
-dipole=$1
+dipole=$(realpath "$1")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1

@@ -197,7 +197,7 @@ static bool judge(const context *c, const group *g, int f, const char *device)
         }
     }
     const char *formula = functions[g->first + f].formula;
-    print_message("%-12s %-26s worst error %.3f of its bound, at x = %a, y = %a\n", device, formula, worst,
+    print_message("# %-12s %-26s worst error %.3f of its bound, at x = %a, y = %a\n", device, formula, worst,
                   (double)c->x_values[at], (double)c->y_values[at]);
     if (bad > 0)
         print_message("FAILED for %d arguments; there: got %a, exact %a, bound %g\n", bad,

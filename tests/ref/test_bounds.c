@@ -335,7 +335,7 @@ static void test_formulas(void **state)
         record worst = {0};
         random_state = k;
         check_formula(cases[k].formula, k < 34 ? 4000 : 300, &worst);
-        print_message("           %-45s worst %.2f of its bound, %.0f %% finite\n", cases[k].formula,
+        print_message("#          %-45s worst %.2f of its bound, %.0f %% finite\n", cases[k].formula,
                       worst.ratio, 100.0 * worst.finite / worst.all);
         assert_true(worst.ratio >= cases[k].ratio);
         assert_true(worst.finite >= cases[k].finite * worst.all);
@@ -422,7 +422,7 @@ static void test_reductions(void **state)
                     bound + DP__UNIT_ROUNDOFF * fabs(exact), &worst); /* `exact` is rounded too */
             dp_device_close(&device);
         }
-        print_message("           %-45s worst %.2f of its bound\n", dp_reduction_name(reductions[r]),
+        print_message("#          %-45s worst %.2f of its bound\n", dp_reduction_name(reductions[r]),
                       worst.ratio);
         assert_int_equal(worst.finite, worst.all);
         assert_true(worst.ratio > 0.1 || reductions[r] == DP_MAX || reductions[r] == DP_MIN);
@@ -459,7 +459,7 @@ static void test_pairwise(void **state)
                         (double)bound[i] + DP__UNIT_ROUNDOFF * fabs((double)exact[i]), &worst);
             }
         }
-        print_message("           %-45s worst %.2f of its bound\n", dp_reduction_name(reductions[r]),
+        print_message("#          %-45s worst %.2f of its bound\n", dp_reduction_name(reductions[r]),
                       worst.ratio);
         assert_int_equal(worst.finite, worst.all);
         assert_true(worst.ratio > 0.02);
@@ -515,7 +515,7 @@ static void test_matmul(void **state)
         }
         dp_device_close(&device);
     }
-    print_message("           matmul: worst %.2f of its bound\n", worst.ratio);
+    print_message("#          matmul: worst %.2f of its bound\n", worst.ratio);
     assert_int_equal(worst.finite, worst.all);
     assert_true(worst.ratio > 0.005);
 }

@@ -62,7 +62,7 @@ static void test_kernels(void **state)
     dp_device *device = *state;
     dp_tensor *x = input(device, 22, DP_SHAPE(5, 2)), *y = scaled(device, 32, DP_SHAPE(6, 2), 0.5f, 0.25f);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        print_message("           %s\n", cases[c].kernel);
+        print_message("#          %s\n", cases[c].kernel);
         check_v(device, measure(device, cases[c].kernel, x, y), cases[c].golden);
     }
 }
