@@ -66,7 +66,7 @@ static void print_result(const ops_run *run, const char *id, const timing *t)
     char rate[CLI_TEXT];
     const char *unit = run->pairs > 0 ? "pairs/s" : run->flops >= run->bytes ? "FLOP/s" : "B/s";
     const double amount = run->pairs > 0 ? run->pairs : run->flops >= run->bytes ? run->flops : run->bytes;
-    printf("%-10s %-12s %-42s %10.3f ms  (%.3f .. %.3f)  %s%s\n", id, run->op->name, run->text,
+    printf("%-10s %-11s %-50s %9.3f ms  (%.3f .. %.3f)  %s%s\n", id, run->op->name, run->text,
            1e3 * t->median, 1e3 * t->min, 1e3 * t->max, cli_si_text(amount / t->median, rate), unit);
     fflush(stdout);
 }

@@ -12,6 +12,7 @@
 typedef struct report {
     dp_device_info info;
     int cases, passed, failed, skipped;
+    int op_cases[MAX_OPS];
     double worst[MAX_OPS]; /* by op */
     double worst_of_all;
     const ops_case *worst_case;
@@ -40,8 +41,10 @@ static void count_verdict(report *r, const ops_case *item, const ops_verdict *ve
     if (verdict->outcome != OPS_PASSED)
         add_note(verdict->outcome == OPS_FAILED ? r->failures : r->skips, r, item, verdict->message);
     for (size_t k = 0; k < MAX_OPS && ops_at(k); k++)
-        if (ops_at(k) == item->op && verdict->worst > r->worst[k])
-            r->worst[k] = verdict->worst;
+        if (ops_at(k) == item->op) {
+            r->op_cases[k]++;
+            r->worst[k] = verdict->worst > r->worst[k] ? verdict->worst : r->worst[k];
+        }
     if (verdict->worst > r->worst_of_all) {
         r->worst_of_all = verdict->worst;
         r->worst_case = item;
@@ -77,7 +80,7 @@ static void print_report(const report *r)
     if (r->failed)
         printf("%d FAILED", r->failed);
     else
-        printf("ok");
+        printf(cli_interrupted() ? "interrupted" : "ok");
     if (r->skipped)
         printf("  %d skipped", r->skipped);
     if (r->worst_case)
@@ -92,7 +95,7 @@ static void print_report(const report *r)
 /* Takes the notes over. */
 static cJSON *report_json(report *r)
 {
-    cJSON *json = cJSON_CreateObject(), *worst = cJSON_AddObjectToObject(json, "worst");
+    cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "id", r->info.id);
     cJSON_AddStringToObject(json, "name", r->info.name);
     cJSON_AddStringToObject(json, "driver", r->info.driver);
@@ -100,8 +103,10 @@ static cJSON *report_json(report *r)
     cJSON_AddNumberToObject(json, "passed", r->passed);
     cJSON_AddNumberToObject(json, "failed", r->failed);
     cJSON_AddNumberToObject(json, "skipped", r->skipped);
+    cJSON *worst = cJSON_AddObjectToObject(json, "worst");
     for (size_t k = 0; k < MAX_OPS && ops_at(k); k++)
-        cJSON_AddNumberToObject(worst, ops_at(k)->name, r->worst[k]);
+        if (r->op_cases[k])
+            cJSON_AddNumberToObject(worst, ops_at(k)->name, r->worst[k]);
     cJSON_AddItemToObject(json, "failures", r->failures);
     cJSON_AddItemToObject(json, "skips", r->skips);
     r->failures = r->skips = NULL;

@@ -34,7 +34,9 @@ title "Every operation against the reference (dipole check --device all)"
 "$dipole" check --device all
 
 title "Speed (dipole bench --device all)"
-"$dipole" bench --device all --seconds 0.1
+for shape in matmul:256x256x256 conv2d:4x16x32x32x32x3x3 map:1000000 reduce:1000000 pairwise:2000x2000x3; do
+    "$dipole" bench --device all --seconds 0.1 --op "${shape%:*}" --shape "${shape#*:}"
+done
 
 title "How far apart two data sets are (dipole distance)"
 if [ ${#files[@]} -eq 2 ]; then

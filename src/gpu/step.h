@@ -56,7 +56,8 @@ void dp__profile_free(dp__gpu *gpu);
 /* tuning.c: parameters that suit a device, by its kind until measured ones are there. */
 typedef struct dp__tuning {
     int width;        /* lanes of the explicit vectors, W */
-    uint32_t group;   /* work-items of a group in kernels without local memory */
+    uint32_t group;   /* work-items of a group where each has little to do: map, gather, ... */
+    uint32_t heavy;   /* and where each has much: pairwise, conv2d */
     uint32_t lanes;   /* work-items that share one reduction through local memory, a power of two */
     int pair_vectors; /* vectors of i that a work-item of `pairwise` holds */
     double work;      /* FLOPs that one launch may take: well under a second, for watchdogs */

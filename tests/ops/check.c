@@ -183,6 +183,9 @@ static bool compare(const ops_run *run, int which, const values *got, const doub
             continue;
         char place[128];
         where(got, t, place, sizeof place);
+        if (run->exact)
+            return fail(verdict, "result %d at %s has the bits %08x, not %08x", which, place, (unsigned)value,
+                        (unsigned)want[t]);
         return fail(verdict, "result %d at %s is %.9g, not %.9g: off by %.3g where %.3g is allowed", which,
                     place, value, want[t], fabs(value - want[t]), allowed);
     }

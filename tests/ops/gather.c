@@ -180,7 +180,7 @@ static void cases_scatter(ops_list *list)
 
 static void bench(ops_list *list)
 {
-    ops_add(list, false, "n=10000 d=128 m=10000");
+    ops_add(list, false, "n=1000 d=64 m=1000");
 }
 
 const ops_op ops_gather = {

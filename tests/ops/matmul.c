@@ -125,6 +125,7 @@ static void cases(ops_list *list)
         ops_add(list, false, "m=61 n=33 k=29 ta=%d tb=%d ab=3 bb=3", t % 2, t / 2);
     }
     ops_add(list, true, "m=3 n=2 k=0");
+    ops_add(list, true, "m=19 n=34 k=18 al=step");
     ops_add(list, false, "m=33 n=17 k=0 beta=2 c=full");
     ops_add(list, false, "m=0 n=5 k=3");
     ops_add(list, false, "m=5 n=0 k=3 beta=1 c=full");

@@ -447,6 +447,16 @@ static void formula_cases(ops_list *list)
     ops_add(list, false, "f=force r=sum over=i n=129 m=64 d=17");
 }
 
+/* The other ways to run, in few enough steps for an interpreter: components in loops, several blocks of j. */
+static void tiny_cases(ops_list *list)
+{
+    ops_add(list, true, "f=gaussian r=logsumexp n=4 m=9 d=40");
+    ops_add(list, true, "f=sqdist r=argmin over=i n=9 m=4 d=40");
+    ops_add(list, true, "f=force r=sum n=3 m=5 d=18");
+    ops_add(list, true, "f=plummer r=sum over=all n=9 m=150 d=3");
+    ops_add(list, true, "f=sqdist r=argmin n=2 m=300 d=2");
+}
+
 /* Many dimensions: 784 and 1500 do not fit in what a work-item can hold. */
 static void dimension_cases(ops_list *list)
 {
@@ -506,6 +516,7 @@ static void cases(ops_list *list)
 {
     mode_cases(list);
     formula_cases(list);
+    tiny_cases(list);
     dimension_cases(list);
     size_cases(list);
     layout_cases(list);

@@ -132,6 +132,8 @@ static void cases(ops_list *list)
         ops_add(list, false, "r=%s x=31x64 axes=%d low=-2 high=2 levels=1", name, r % 2);
     }
     ops_add(list, true, "r=sum x=2x70 axes=1");
+    ops_add(list, true, "r=mean x=700");
+    ops_add(list, true, "r=argmax x=3x300 axes=1 low=0 high=3 levels=1");
     ops_add(list, false, "r=argmax x=3x5000 axes=1 low=0 high=1 levels=1");
     ops_add(list, false, "r=argmin x=5000x3 axes=0 low=-1 high=0 levels=1");
     ops_add(list, false, "r=argmax x=11x12x13 axes=02 xl=chain low=0 high=3 levels=1");

@@ -33,7 +33,7 @@ dp_status dp__plan_conv2d(dp__gpu *gpu, const dp__conv2d_call *call)
     const int64_t pixels = out->dim[2] * out->dim[3];
     const int64_t blocks = DP_CEIL_DIV(w->dim[0] / call->groups, OUT_BLOCK);
     const int64_t items = out->dim[0] * call->groups * blocks * DP_CEIL_DIV(pixels, tuning.width);
-    dp__step step = dp__step_new("conv2d", tuning.group, 1);
+    dp__step step = dp__step_new("conv2d", tuning.heavy, 1);
     dp__step_define(&step, "W", tuning.width);
     dp__step_define(&step, "OB", OUT_BLOCK);
     dp__step_in(&step, call->x->buffer);
@@ -42,5 +42,5 @@ dp_status dp__plan_conv2d(dp__gpu *gpu, const dp__conv2d_call *call)
     add_params(&step, call, items, pixels, blocks);
     step.launch.flops = 2.0 * (double)dp_tensor_size(call->out) * (double)taps;
     step.launch.bytes = 4.0 * (double)(dp_tensor_size(call->x) + dp_tensor_size(call->w) + dp_tensor_size(call->out));
-    return dp__step_run(gpu, &step, DP_CEIL_DIV(items, tuning.group));
+    return dp__step_run(gpu, &step, DP_CEIL_DIV(items, tuning.heavy));
 }

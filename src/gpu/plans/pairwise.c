@@ -242,7 +242,7 @@ static dp__step make_step(dp__gpu *gpu, const kernel_plan *plan, dp_reduction re
                           const dp__text *formula)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
-    dp__step step = dp__step_new("pairwise", tuning.group, 1);
+    dp__step step = dp__step_new("pairwise", tuning.heavy, 1);
     step.bindings = bindings->data;
     step.formula = formula->data;
     const struct {
@@ -277,7 +277,7 @@ static dp_status launch_all(dp__gpu *gpu, const kernel_plan *plan, dp_reduction 
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     const int64_t items = plan->items_i * plan->chunks * plan->parts;
     const double flops = dp__expr_flops(plan->expr) * plan->width * plan->vectors * (double)plan->part;
-    const int64_t at_once = DP_MAX2((int64_t)DP_MIN2(tuning.work / DP_MAX2(flops, 1), 1e9), tuning.group);
+    const int64_t at_once = DP_MAX2((int64_t)DP_MIN2(tuning.work / DP_MAX2(flops, 1), 1e9), tuning.heavy);
     for (int64_t first = 0; first < items; first += at_once) {
         const int64_t count = DP_MIN2(at_once, items - first);
         dp__step step = make_step(gpu, plan, reduction, bindings, formula);
@@ -288,7 +288,7 @@ static dp_status launch_all(dp__gpu *gpu, const kernel_plan *plan, dp_reduction 
         dp__step_float(&step, scale);
         add_arguments(plan, &step);
         step.launch.flops = flops * (double)count;
-        DP_CHECK(dp__step_run(gpu, &step, DP_CEIL_DIV(count, tuning.group)));
+        DP_CHECK(dp__step_run(gpu, &step, DP_CEIL_DIV(count, tuning.heavy)));
     }
     return DP_OK;
 }
