@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_OPS 32
+#define MAX_NOTES 20 /* failures that are printed in full */
 
 /* What came out on one device. */
 typedef struct report {
@@ -65,8 +66,13 @@ static void run_cases(report *r, ops_list *list, dp_device **device, dp_device *
 static void print_notes(const char *what, const cJSON *list)
 {
     const cJSON *note;
+    int printed = 0;
     cJSON_ArrayForEach(note, list)
     {
+        if (printed++ == MAX_NOTES) {
+            printf("  %s ... and %d more (--json has them all)\n", what, cJSON_GetArraySize(list) - MAX_NOTES);
+            break;
+        }
         printf("  %s %s %s\n    %s\n    %s\n", what, cJSON_GetStringValue(cJSON_GetObjectItem(note, "op")),
                cJSON_GetStringValue(cJSON_GetObjectItem(note, "case")),
                cJSON_GetStringValue(cJSON_GetObjectItem(note, "message")),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lesson 2: the energy of charges in space, softened where they meet, in memory that grows with their number and not with
- * the number of pairs.   02_pair_energy [NUMBER OF CHARGES] */
+/* Lesson 2: the energy of charges in space, softened where they meet, in memory that grows with their number
+ * and not with the number of pairs.   02_pair_energy [NUMBER OF CHARGES] */
 #include <dipole/dipole.h>
 
 #include <stdio.h>

@@ -151,7 +151,7 @@ other_builds() {
         [ $one = opencl ] && other=vulkan || other=opencl
         step "build with $one alone" scripts/build.sh build-test/$one -Dbuildtype=debugoptimized -Dwerror=true \
             -Dtests=enabled -D$one=enabled -D$other=disabled -Dexamples=false
-        DIPOLE_TEST_TINY=1 suite "tests with $one alone" $one
+        DIPOLE_TEST_TINY=1 suite "tests with $one alone" $one --suite device --suite command
     done
 }
 

@@ -4,6 +4,7 @@
 /* One call under way: a tally for each component of the formula. */
 typedef struct pairs {
     const dp__pairwise_call *call;
+    dp_tensor *out;
     dp__evaluator evaluator;
     dp__tally *tally;
     int width;
@@ -67,8 +68,8 @@ static void write(pairs *work, int64_t row)
     const dp__pairwise_call *call = work->call;
     const double chain = (double)(call->all ? DP_MAX2(call->n, call->m) : call->m);
     for (int c = 0; c < work->width; c++)
-        dp__tally_write(&work->tally[c], call->reduction, chain, call->bound, call->out,
-                        call->out->offset + row * work->width + c);
+        dp__tally_write(&work->tally[c], call->reduction, chain, call->bound, work->out,
+                        work->out->offset + row * work->width + c);
 }
 
 static void run(pairs *work)
@@ -88,10 +89,10 @@ static void run(pairs *work)
         write(work, 0);
 }
 
-dp_status dp__ref_pairwise(dp_device *device, const dp__pairwise_call *call)
+static dp_status run_output(dp_device *device, const dp__pairwise_call *call, int o)
 {
-    const int output = call->expr->outputs[0];
-    pairs work = {.call = call, .width = dp__node_width(&call->expr->nodes[output])};
+    const int output = call->expr->outputs[o];
+    pairs work = {.call = call, .out = call->out[o], .width = dp__node_width(&call->expr->nodes[output])};
     DP_CHECK(dp__evaluator_create(device, &work.evaluator, call->expr, call->bound));
     work.term = work.evaluator.value + work.evaluator.start[output];
     work.error = call->bound ? work.evaluator.error + work.evaluator.start[output] : NULL;
@@ -108,4 +109,11 @@ dp_status dp__ref_pairwise(dp_device *device, const dp__pairwise_call *call)
     dp__free(work.tally);
     dp__evaluator_free(&work.evaluator);
     return status;
+}
+
+dp_status dp__ref_pairwise(dp_device *device, const dp__pairwise_call *call)
+{
+    for (int o = 0; o < call->expr->output_count; o++)
+        DP_CHECK(run_output(device, call, o));
+    return DP_OK;
 }

@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-#define DP_MAX_ARGS 16
+#define DP_MAX_ARGS 16   /* names of a call */
+#define DP_MAX_OUTPUTS 8 /* outputs of a formula */
 
 /* One name of a formula: a tensor, or (where `tensor` is NULL) a scalar of the call. */
 typedef struct dp_arg {

@@ -52,6 +52,12 @@ enum {
  * Errors: ERROR_FORMULA (message with the column), ERROR_ARGUMENT, ERROR_UNSUPPORTED, ERROR_MEMORY. */
 DP_API dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args);
 
+/* The same for a formula with `count` outputs (1 to DP_MAX_OUTPUTS), such as an energy and a force, in one pass over the pairs:
+ *   "r = rsqrt(sqdist(x[i], y[j]) + eps^2); r, r^3 * (y[j] - x[i])"
+ * results[o] receives a new reference to output o's tensor; on failure each is NULL. Not for argmax and argmin. */
+DP_API dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                                  dp_tensor **results, int count);
+
 #ifdef __cplusplus
 }
 #endif

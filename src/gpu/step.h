@@ -60,6 +60,7 @@ typedef struct dp__tuning {
     uint32_t heavy;   /* and where each has much: pairwise, conv2d */
     uint32_t lanes;   /* work-items that share one reduction through local memory, a power of two */
     int pair_vectors; /* vectors of i that a work-item of `pairwise` holds */
+    int pair_items;   /* work-items of `pairwise` that keep a compute unit busy */
     double work;      /* FLOPs that one launch may take: well under a second, for watchdogs */
     int64_t rounds;   /* of all its loops together that a work-item may take */
 } dp__tuning;

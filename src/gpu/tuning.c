@@ -7,11 +7,11 @@
  * of one item is hopeless on rusticl), a real GPU scalars and groups that are a multiple of any vendor's subgroup. */
 dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
 {
-    dp__tuning tuning = {.width = 1, .group = 128, .heavy = 128, .lanes = 128, .pair_vectors = 2, .work = 1e10};
+    dp__tuning tuning = {.width = 1, .group = 128, .heavy = 128, .lanes = 128, .pair_vectors = 2, .pair_items = 1024, .work = 1e10};
     if (limits->type == DP_DEVICE_CPU)
-        tuning = (dp__tuning){.width = 8, .group = 64, .heavy = 1, .lanes = 8, .pair_vectors = 1, .work = 1e10};
+        tuning = (dp__tuning){.width = 8, .group = 64, .heavy = 1, .lanes = 8, .pair_vectors = 1, .pair_items = 4, .work = 1e10};
     else if (limits->type == DP_DEVICE_SOFTWARE_GPU)
-        tuning = (dp__tuning){.width = 4, .group = 64, .heavy = 64, .lanes = 32, .pair_vectors = 2, .work = 2e9};
+        tuning = (dp__tuning){.width = 4, .group = 64, .heavy = 64, .lanes = 32, .pair_vectors = 2, .pair_items = 128, .work = 2e9};
     tuning.width = DP_MIN2(tuning.width, (int)limits->max_vector);
     while (tuning.group > limits->max_group_size)
         tuning.group /= 2;

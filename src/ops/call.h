@@ -47,7 +47,7 @@ typedef struct dp__map_call {
     const dp__expr *expr;
     const dp_tensor *in[DP_MAX_ARGS];
     float scalar[DP_MAX_ARGS];
-    dp_tensor *out[DP_MAX_ARGS];
+    dp_tensor *out[DP_MAX_OUTPUTS];
     bool bound; /* then out[0] takes the bound of output `bound_output` */
     int bound_output;
 } dp__map_call;
@@ -75,13 +75,13 @@ typedef struct dp__scatter_add_call {
 } dp__scatter_add_call;
 
 /* Always over j with i kept: DP_OVER_I was turned around by exchanging the sides of the formula. Symbol s is `in[s]` (rank 1
- * or 2 where it is indexed, 0 or 1 where it is of the call) or `scalar[s]`. `all`: reduce over i too; out then has one
- * row. out is [n, d] for a vector formula, [n] for a scalar one (n = 1 with `all`). One output in expr. */
+ * or 2 where it is indexed, 0 or 1 where it is of the call) or `scalar[s]`. `all`: reduce over i too. out[o] is [n, d] for an
+ * output that is a vector, [n] for a scalar, with n = 1 for `all`. argmax and argmin have one output. `bound`: one too. */
 typedef struct dp__pairwise_call {
     const dp__expr *expr;
     const dp_tensor *in[DP_MAX_ARGS];
     float scalar[DP_MAX_ARGS];
-    dp_tensor *out;
+    dp_tensor *out[DP_MAX_OUTPUTS];
     dp_reduction reduction;
     bool all, exclude_self, bound;
     int64_t n, m;

@@ -80,9 +80,9 @@ dp_status dp_map_into(dp_device *device, const char *formula, dp_args args, dp_t
     dp_shape shape;
     dp__map_call call = {0};
     dp_status status = prepare(device, formula, args, &expr, &shape);
-    if (status == DP_OK && (count < 0 || !outputs || count != expr->output_count || count > DP_MAX_ARGS))
+    if (status == DP_OK && (count < 0 || !outputs || count != expr->output_count || count > DP_MAX_OUTPUTS))
         status = dp__fail(device, DP_ERROR_ARGUMENT, "map: %d outputs%s for a formula with %d (at most %d)", count,
-                          outputs ? "" : " at NULL", expr->output_count, DP_MAX_ARGS);
+                          outputs ? "" : " at NULL", expr->output_count, DP_MAX_OUTPUTS);
     if (status == DP_OK)
         status = bind_inputs(args, &shape, &call);
     for (int o = 0; status == DP_OK && o < count; o++) {

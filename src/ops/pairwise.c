@@ -62,17 +62,17 @@ static dp_status count_points(dp_device *device, const dp__expr *expr, dp_args a
 }
 
 /* Fills `call` but for `out`; call->expr is to be freed by the caller whatever is returned. */
-static dp_status prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, dp__expr **expr,
-                         dp__pairwise_call *call)
+static dp_status prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, int outputs,
+                         dp__expr **expr, dp__pairwise_call *call)
 {
     dp__symbol symbols[DP_MAX_ARGS];
     DP_CHECK(dp__formula_check_args(device, formula, args));
     DP_CHECK(check_mode(device, mode));
     DP_CHECK(describe(device, args, symbols));
     DP_CHECK(dp__formula_parse(device, formula, symbols, args, expr));
-    if ((*expr)->output_count != 1)
-        return dp__fail(device, DP_ERROR_FORMULA, "pairwise: the formula has %d outputs; it takes one",
-                        (*expr)->output_count);
+    if ((*expr)->output_count != outputs)
+        return dp__fail(device, DP_ERROR_FORMULA, "pairwise: the formula has %d outputs; %d %s asked for",
+                        (*expr)->output_count, outputs, outputs == 1 ? "is" : "are");
     DP_CHECK(count_points(device, *expr, args, DP__SIDE_I, &call->n));
     DP_CHECK(count_points(device, *expr, args, DP__SIDE_J, &call->m));
     call->reduction = (dp_reduction)(mode & 0xffu);
@@ -95,36 +95,67 @@ static dp_status prepare(dp_device *device, const char *formula, unsigned mode, 
     return DP_OK;
 }
 
-static dp_tensor *pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args, bool bound)
+/* The tensor that takes output o. */
+static dp_tensor *create_output(dp_device *device, const dp__pairwise_call *call, int o)
+{
+    const int dim = call->expr->nodes[call->expr->outputs[o]].dim;
+    const bool index = call->reduction == DP_ARGMAX || call->reduction == DP_ARGMIN;
+    dp_shape shape = {0};
+    if (!call->all)
+        shape.dim[shape.rank++] = call->n;
+    if (dim > 0)
+        shape.dim[shape.rank++] = dim;
+    if (index && (dim > 0 || call->expr->output_count > 1)) {
+        dp__fail(device, DP_ERROR_FORMULA, "pairwise: %s takes one scalar formula, not %s",
+                 dp_reduction_name(call->reduction), dim > 0 ? "a vector" : "several");
+        return NULL;
+    }
+    return dp__tensor_create(device, index && !call->bound ? DP_I32 : DP_F32, shape);
+}
+
+static dp_status pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args, bool bound,
+                          dp_tensor **results, int count)
 {
     dp__expr *expr = NULL;
     dp__pairwise_call call = {.bound = bound};
-    if (prepare(device, formula, mode, args, &expr, &call) == DP_OK) {
-        const int dim = expr->nodes[expr->outputs[0]].dim;
-        const bool index = call.reduction == DP_ARGMAX || call.reduction == DP_ARGMIN;
-        dp_shape shape = {0};
-        if (!call.all)
-            shape.dim[shape.rank++] = call.n;
-        if (dim > 0)
-            shape.dim[shape.rank++] = dim;
-        if (index && dim > 0)
-            dp__fail(device, DP_ERROR_FORMULA, "pairwise: %s of a vector formula with %d components; it takes a scalar",
-                     dp_reduction_name(call.reduction), dim);
-        else
-            call.out = dp__tensor_create(device, index && !bound ? DP_I32 : DP_F32, shape);
-        if (call.out && dp_tensor_size(call.out) > 0 && dp__dispatch(device, DP__OP_pairwise, &call) != DP_OK)
-            dp_tensor_release(&call.out);
+    dp_status status = prepare(device, formula, mode, args, count, &expr, &call);
+    bool empty = true;
+    for (int o = 0; status == DP_OK && o < count; o++) {
+        call.out[o] = create_output(device, &call, o);
+        status = call.out[o] ? DP_OK : dp_failed(device);
+        empty = empty && dp_tensor_size(call.out[o]) == 0;
+    }
+    if (status == DP_OK && !empty)
+        status = dp__dispatch(device, DP__OP_pairwise, &call);
+    for (int o = 0; o < count; o++) {
+        if (status != DP_OK)
+            dp_tensor_release(&call.out[o]);
+        results[o] = call.out[o];
     }
     dp__expr_free(&expr);
-    return call.out;
+    return status;
 }
 
 dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args)
 {
-    return pairwise(device, formula, mode, args, false);
+    dp_tensor *result = NULL;
+    pairwise(device, formula, mode, args, false, &result, 1);
+    return result;
 }
 
 dp_tensor *dp_pairwise_bound(dp_device *device, const char *formula, unsigned mode, dp_args args)
 {
-    return pairwise(device, formula, mode, args, true);
+    dp_tensor *result = NULL;
+    pairwise(device, formula, mode, args, true, &result, 1);
+    return result;
+}
+
+dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args, dp_tensor **results,
+                           int count)
+{
+    DP_CHECK(dp__check_device(device));
+    if (!results || count < 1 || count > DP_MAX_OUTPUTS)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: %d results%s: 1 to %d are allowed", count,
+                        results ? "" : " at NULL", DP_MAX_OUTPUTS);
+    return pairwise(device, formula, mode, args, false, results, count);
 }

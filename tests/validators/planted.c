@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* planted DEVICE BUG: runs one small kernel through the driver of that device, with a bug planted in it or with none. It
- * succeeds either way: what must notice the bug is the validator that it runs under (run.sh).
+/* planted DEVICE BUG: runs one small kernel through the driver of that device, with a bug planted in it or
+ * with none. It succeeds either way: what must notice the bug is the validator that it runs under (run.sh).
  *
  *   none             turns 64 numbers around, through local memory, and back
  *   out-of-bounds    writes its results one element further on: the last one lies behind the buffer
@@ -14,15 +14,14 @@
 
 #define COUNT 64
 
-static const char opencl_text[] =
-    "__kernel void planted(__global const float *in, __global float *out)\n"
-    "{\n"
-    "    __local float tile[64];\n"
-    "    const int t = (int)get_local_id(0);\n"
-    "    tile[t] = in[t];\n"
-    "    %s\n"
-    "    out[t + %d] = tile[63 - t];\n"
-    "}\n";
+static const char opencl_text[] = "__kernel void planted(__global const float *in, __global float *out)\n"
+                                  "{\n"
+                                  "    __local float tile[64];\n"
+                                  "    const int t = (int)get_local_id(0);\n"
+                                  "    tile[t] = in[t];\n"
+                                  "    %s\n"
+                                  "    out[t + %d] = tile[63 - t];\n"
+                                  "}\n";
 
 static const char glsl_text[] = "#version 450\n"
                                 "layout(local_size_x = 64) in;\n"

@@ -224,8 +224,12 @@ static dp_status run_packed(dp__gpu *gpu, const dp__map_call *call)
     dp_status status = DP_OK;
     for (int s = 0; s < DP_MAX_ARGS; s++) {
         packed.in[s] = call->in[s] ? dp_copy(gpu->device, call->in[s]) : NULL;
-        packed.out[s] = call->out[s] ? dp_empty(gpu->device, DP_F32, call->out[s]->shape) : NULL;
-        if ((call->in[s] && !packed.in[s]) || (call->out[s] && !packed.out[s]))
+        if (call->in[s] && !packed.in[s])
+            status = DP_ERROR_MEMORY;
+    }
+    for (int o = 0; o < DP_MAX_OUTPUTS; o++) {
+        packed.out[o] = call->out[o] ? dp_empty(gpu->device, DP_F32, call->out[o]->shape) : NULL;
+        if (call->out[o] && !packed.out[o])
             status = DP_ERROR_MEMORY;
     }
     if (status == DP_OK) {
@@ -234,10 +238,10 @@ static dp_status run_packed(dp__gpu *gpu, const dp__map_call *call)
     }
     for (int o = 0; status == DP_OK && o < call->expr->output_count; o++)
         status = dp__plan_copy(gpu, &(dp__copy_call){packed.out[o], call->out[o]});
-    for (int s = 0; s < DP_MAX_ARGS; s++) {
+    for (int s = 0; s < DP_MAX_ARGS; s++)
         dp_tensor_release((dp_tensor **)&packed.in[s]);
-        dp_tensor_release(&packed.out[s]);
-    }
+    for (int o = 0; o < DP_MAX_OUTPUTS; o++)
+        dp_tensor_release(&packed.out[o]);
     return status;
 }
 

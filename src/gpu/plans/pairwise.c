@@ -1,77 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pairwise kernel's generated parts, its launches, and the reduction of their results where there are several parts of
- * j or all pairs are reduced. */
+/* The pairwise kernel's variant and launches, and the reduction of their results where there are several parts of j or all
+ * pairs are reduced. */
+#include "gpu/plans/pairwise.h"
 #include "gpu/plans/reduce.h"
 #include <math.h>
 
 #define UNROLL_DIM 16 /* vectors of more components are walked by loops */
 
-/* What one symbol is in the kernel. */
-typedef struct pair_operand {
-    const dp_tensor *tensor; /* NULL: a scalar of the call */
-    dp_tensor *staged;       /* [d, points i] for vector loads over i, where vectors are walked by loops */
-    bool i, j, call;         /* the sides it is used on */
-    int binding, staged_binding;
-    int dim; /* components; 0: a scalar */
-} pair_operand;
-
-typedef struct kernel_plan {
-    const dp__pairwise_call *call;
-    const dp__expr *expr; /* simplified */
-    pair_operand operand[DP_MAX_ARGS];
-    bool unrolled;
-    int width, vectors, block, dim, chunk, chunks; /* W, IB, BLOCK, DIM, CHUNK, CHUNKS */
-    int64_t items_i; /* work-items along i */
-    int64_t parts, part;
-    int bindings;
-} kernel_plan;
-
-static void choose_variant(dp__gpu *gpu, kernel_plan *plan)
+static void choose_variant(dp__gpu *gpu, dp__pair_plan *plan)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     const bool cpu = gpu->limits.type == DP_DEVICE_CPU;
     const int max_dim = dp__expr_max_dim(plan->expr);
-    plan->dim = DP_MAX2(plan->expr->nodes[plan->expr->outputs[0]].dim, 1);
     plan->unrolled = max_dim <= UNROLL_DIM;
     plan->width = plan->call->n > 1 ? tuning.width : 1;
     plan->vectors = plan->unrolled && max_dim <= 4 ? tuning.pair_vectors : 1;
     plan->block = plan->unrolled ? 1 : cpu ? 8 : 4;
-    plan->chunk = plan->unrolled ? plan->dim : DP_MIN2(plan->dim, cpu ? 256 : 32);
-    plan->chunks = DP_CEIL_DIV(plan->dim, plan->chunk);
+    int cut = 1; /* the components that are cut into chunks */
+    for (int o = 0; o < plan->expr->output_count; o++) {
+        plan->dim[o] = DP_MAX2(plan->expr->nodes[plan->expr->outputs[o]].dim, 1);
+        if (dp__pair_chunked(plan, o))
+            cut = plan->dim[o];
+    }
+    plan->chunk = DP_MIN2(cut, cpu ? 1024 : 32);
+    plan->chunks = DP_CEIL_DIV(cut, plan->chunk);
+    for (int o = 0; o < plan->expr->output_count; o++)
+        plan->states += dp__pair_chunked(plan, o) ? plan->chunk : plan->dim[o];
     plan->items_i = DP_CEIL_DIV(plan->call->n, (int64_t)plan->width * plan->vectors);
 }
 
 /* At least the rounds that a work-item's loops take for one value of j. */
-static double rounds_per_point(const kernel_plan *plan)
+static double rounds_per_point(const dp__pair_plan *plan)
 {
     double rounds = 1.1; /* of the loop over j and, with a block of sums for 128 of them, the one around it */
     for (int n = 0; n < plan->expr->node_count && !plan->unrolled; n++)
         if (dp__node_reduces(plan->expr->nodes[n].kind))
             rounds += 1.1 * plan->expr->nodes[plan->expr->nodes[n].operand[0]].dim;
     if (!plan->unrolled)
-        rounds += plan->chunk;
+        rounds += plan->states;
     return plan->unrolled ? rounds * plan->vectors : rounds / plan->block;
 }
 
 /* Few points i: j is cut into parts, so that every compute unit has work. Each is short enough for the loops. */
-static void choose_parts(dp__gpu *gpu, kernel_plan *plan)
+static void choose_parts(dp__gpu *gpu, dp__pair_plan *plan)
 {
-    const int64_t units = DP_MAX2(gpu->limits.compute_units, 1);
-    const int64_t wanted = units * (gpu->limits.type == DP_DEVICE_CPU            ? 4
-                                    : gpu->limits.type == DP_DEVICE_SOFTWARE_GPU ? 128
-                                                                                 : 1024);
-    const int64_t items = plan->items_i * plan->chunks;
-    const int64_t most = DP_MIN2(plan->call->m / 256, INT32_MAX / (plan->call->n * plan->dim));
-    const int64_t longest = DP_MAX2((int64_t)((double)dp__tuning_of(&gpu->limits).rounds / rounds_per_point(plan)), 1);
-    const int64_t parts = DP_MAX2(DP_MIN2(DP_CEIL_DIV(wanted, items), most), DP_CEIL_DIV(DP_MAX2(plan->call->m, 1), longest));
-    plan->part = DP_MAX2(DP_CEIL_DIV(plan->call->m, parts), 1);
+    const dp__tuning tuning = dp__tuning_of(&gpu->limits);
+    int64_t largest = 1; /* result: its parts are to have fewer than 2^31 elements */
+    for (int o = 0; o < plan->expr->output_count; o++)
+        largest = DP_MAX2(largest, plan->call->n * plan->dim[o]);
+    const int64_t wanted = DP_CEIL_DIV(tuning.pair_items * (int64_t)DP_MAX2(gpu->limits.compute_units, 1),
+                                       plan->items_i * plan->chunks);
+    const int64_t most = DP_MIN2(plan->call->m / 256, INT32_MAX / largest);
+    const int64_t longest = DP_MAX2((int64_t)((double)tuning.rounds / rounds_per_point(plan)), 1);
+    const int64_t least = DP_CEIL_DIV(DP_MAX2(plan->call->m, 1), longest);
+    plan->part = DP_MAX2(DP_CEIL_DIV(plan->call->m, DP_MAX2(DP_MIN2(wanted, most), least)), 1);
     plan->parts = DP_MAX2(DP_CEIL_DIV(plan->call->m, plan->part), 1);
 }
 
-static dp_status choose_operands(dp__gpu *gpu, kernel_plan *plan)
+static dp_status choose_operands(dp__gpu *gpu, dp__pair_plan *plan)
 {
     for (int s = 0; s < plan->expr->symbol_count; s++) {
-        pair_operand *operand = &plan->operand[s];
+        dp__pair_operand *operand = &plan->operand[s];
         const dp_tensor *tensor = plan->call->in[s];
         operand->i = dp__expr_uses(plan->expr, s, DP__SIDE_I);
         operand->j = dp__expr_uses(plan->expr, s, DP__SIDE_J);
@@ -79,8 +68,7 @@ static dp_status choose_operands(dp__gpu *gpu, kernel_plan *plan)
         operand->tensor = tensor;
         if (!tensor || !(operand->i || operand->j || operand->call))
             continue;
-        const int rank = tensor->shape.rank;
-        operand->dim = rank == 2 ? (int)tensor->shape.dim[1] : 0;
+        operand->dim = tensor->shape.rank == 2 ? (int)tensor->shape.dim[1] : 0;
         const bool stage = operand->i && operand->dim > 0 && !plan->unrolled;
         if (operand->j || operand->call || !stage)
             operand->binding = plan->bindings++;
@@ -97,18 +85,18 @@ static dp_status choose_operands(dp__gpu *gpu, kernel_plan *plan)
     return DP_OK;
 }
 
-static void release_operands(kernel_plan *plan)
+static void release_operands(dp__pair_plan *plan)
 {
     for (int s = 0; s < DP_MAX_ARGS; s++)
         dp_tensor_release(&plan->operand[s].staged);
 }
 
 /* Copies x[i] as [d, n] into the staged tensors. */
-static dp_status stage(dp__gpu *gpu, const kernel_plan *plan)
+static dp_status stage(dp__gpu *gpu, const dp__pair_plan *plan)
 {
     dp_status status = DP_OK;
     for (int s = 0; status == DP_OK && s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
+        const dp__pair_operand *operand = &plan->operand[s];
         if (!operand->staged)
             continue;
         dp_tensor *in = dp_transpose((dp_tensor *)operand->tensor, 0, 1);
@@ -122,124 +110,24 @@ static dp_status stage(dp__gpu *gpu, const kernel_plan *plan)
     return status;
 }
 
-/* Strides of a tensor that is packed are part of the kernel's text; others are parameters. */
-static bool packed(const pair_operand *operand)
+/* What the kernel writes: the results themselves, or those of parts to be reduced once more. */
+typedef struct pair_pass {
+    dp_reduction reduction;
+    float scale;
+    dp_tensor *values[DP_MAX_OUTPUTS];
+    dp_tensor *indices; /* argmax and argmin; else NULL */
+} pair_pass;
+
+static void release_pass(pair_pass *pass)
 {
-    return dp_tensor_contiguous(operand->tensor);
+    for (int o = 0; o < DP_MAX_OUTPUTS; o++)
+        dp_tensor_release(&pass->values[o]);
+    dp_tensor_release(&pass->indices);
 }
 
-static void emit_buffers(const kernel_plan *plan, bool index, dp__text *text)
-{
-    dp__text_add(text, "#define BUFFERS(IN, OUT)");
-    for (int b = 0; b < plan->bindings; b++)
-        dp__text_add(text, " IN(%d, float, b%d)", b, b);
-    dp__text_add(text, " OUT(%d, float, result)", plan->bindings);
-    if (index)
-        dp__text_add(text, " OUT(%d, int, result_index)", plan->bindings + 1);
-    dp__text_add(text, "\n#define PARAMS(P) P(int, n) P(int, m) P(int, first_item) P(int, end_item) P(int, part) "
-                       "P(int, result_offset) P(float, scale)");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->call && !operand->tensor)
-            dp__text_add(text, " P(float, scalar%d)", s);
-        else if (operand->i || operand->j || operand->call)
-            dp__text_add(text, packed(operand) ? " P(int, offset%d)" : " P(int, offset%d) P(int, row%d) P(int, column%d)", s,
-                         s, s);
-    }
-    dp__text_add(text, "\n");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->tensor && packed(operand) && (operand->i || operand->j || operand->call))
-            dp__text_add(text, "#define row%d %d\n#define column%d 1\n", s, DP_MAX2(operand->dim, 1), s);
-    }
-}
-
-static void add_arguments(const kernel_plan *plan, dp__step *step)
-{
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->call && !operand->tensor) {
-            dp__step_float(step, plan->call->scalar[s]);
-        } else if (operand->i || operand->j || operand->call) {
-            dp__step_int(step, operand->tensor->offset);
-            if (!packed(operand)) {
-                dp__step_int(step, operand->tensor->stride[0]);
-                dp__step_int(step, operand->tensor->shape.rank > 1 ? operand->tensor->stride[1] : 0);
-            }
-        }
-    }
-}
-
-/* LOAD_CALL is empty: scalars and vectors of the call are read where they are used, from constant addresses. */
-static void emit_call_side(const kernel_plan *plan, dp__text *text)
-{
-    dp__text_add(text, "#define LOAD_CALL\n");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->call && !operand->tensor)
-            dp__text_add(text, "#define SYM%d_C(c) SPLAT(scalar%d)\n", s, s);
-        else if (operand->call)
-            dp__text_add(text, "#define SYM%d_C(c) SPLAT(b%d[offset%d + (c) * row%d])\n", s, operand->binding, s, s);
-    }
-}
-
-/* x<s>[b, c] in registers, loaded lane by lane with the last point repeated; staged vectors stay in memory. */
-static void emit_i_side(const kernel_plan *plan, dp__text *text)
-{
-    dp__text_add(text, "#define LOAD_I");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        const int dim = DP_MAX2(operand->dim, 1);
-        if (!operand->i || operand->staged)
-            continue;
-        dp__text_add(text,
-                     " REAL x%d[IB * %d]; for (int b = 0; b < IB; b++) for (int c = 0; c < %d; c++) for (int lane = 0; "
-                     "lane < W; lane++) SET_LANE(x%d[b * %d + c], lane, b%d[offset%d + min(first_i + b * W + lane, n - 1) "
-                     "* row%d + c * column%d]);",
-                     s, dim, dim, s, dim, operand->binding, s, s, s);
-    }
-    dp__text_add(text, "\n");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->staged)
-            dp__text_add(text, "#define SYM%d_I(c) LOAD(b%d, (c) * %s + first_i)\n", s, operand->staged_binding,
-                         plan->call->n < plan->width ? "W" : "n");
-        else if (operand->i && plan->unrolled)
-            dp__text_add(text, "#define SYM%d_I(c) x%d[b * %d + (c)]\n", s, s, DP_MAX2(operand->dim, 1));
-        else if (operand->i)
-            dp__text_add(text, "#define SYM%d_I(c) x%d[c]\n", s, s);
-    }
-}
-
-static void emit_j_side(const kernel_plan *plan, dp__text *text)
-{
-    dp__text_add(text, "#define LOAD_J");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (!operand->j)
-            continue;
-        if (!plan->unrolled) {
-            dp__text_add(text, " int at%d[BLOCK]; UNROLL for (int b = 0; b < BLOCK; b++) at%d[b] = offset%d + min(j + b, m - 1) "
-                               "* row%d;", s, s, s, s);
-            continue;
-        }
-        for (int c = 0; c < DP_MAX2(operand->dim, 1); c++)
-            dp__text_add(text, " const REAL y%d_%d = SPLAT(b%d[offset%d + j * row%d + %d * column%d]);", s, c,
-                         operand->binding, s, s, c, s);
-    }
-    dp__text_add(text, "\n");
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->j && plan->unrolled)
-            dp__text_add(text, "#define SYM%d_J(c) y%d_##c\n", s, s);
-        else if (operand->j)
-            dp__text_add(text, "#define SYM%d_J(c) SPLAT(b%d[at%d[b] + (c) * column%d])\n", s, operand->binding, s, s);
-    }
-}
-
-/* The step but for its range of items; `bindings` and `formula` hold its text. */
-static dp__step make_step(dp__gpu *gpu, const kernel_plan *plan, dp_reduction reduction, const dp__text *bindings,
-                          const dp__text *formula)
+/* Items first .. end - 1; `bindings` and `formula` hold the kernel's text. */
+static dp_status launch(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass *pass, const dp__text *bindings,
+                        const dp__text *formula, int64_t first, int64_t end)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     dp__step step = dp__step_new("pairwise", tuning.heavy, 1);
@@ -248,64 +136,49 @@ static dp__step make_step(dp__gpu *gpu, const kernel_plan *plan, dp_reduction re
     const struct {
         const char *name;
         int value;
-    } defines[] = {{"W", plan->width},         {"IB", plan->vectors},       {"BLOCK", plan->block},
-                   {"DIM", plan->dim},         {"CHUNK", plan->chunk},      {"CHUNKS", plan->chunks},
-                   {"UNROLLED", plan->unrolled}, {"REDUCTION", reduction}, {"EXCLUDE_SELF", plan->call->exclude_self}};
+    } defines[] = {{"W", plan->width},
+                   {"IB", plan->vectors},
+                   {"BLOCK", plan->block},
+                   {"STATES", plan->states},
+                   {"DIM", plan->chunk * plan->chunks},
+                   {"CHUNK", plan->chunk},
+                   {"CHUNKS", plan->chunks},
+                   {"UNROLLED", plan->unrolled},
+                   {"REDUCTION", pass->reduction},
+                   {"EXCLUDE_SELF", plan->call->exclude_self}};
     for (size_t d = 0; d < DP_COUNT(defines); d++)
         dp__step_define(&step, defines[d].name, defines[d].value);
-    return step;
-}
-
-static void add_buffers(const kernel_plan *plan, const dp_tensor *values, const dp_tensor *indices, dp__step *step)
-{
-    for (int s = 0; s < plan->expr->symbol_count; s++) {
-        const pair_operand *operand = &plan->operand[s];
-        if (operand->tensor && (operand->j || operand->call || (operand->i && !operand->staged)))
-            dp__step_in(step, operand->tensor->buffer);
-        if (operand->staged)
-            dp__step_in(step, operand->staged->buffer);
-    }
-    dp__step_out(step, values->buffer);
-    if (indices)
-        dp__step_out(step, indices->buffer);
+    dp__pair_add_inputs(plan, &step);
+    for (int o = 0; o < plan->expr->output_count; o++)
+        dp__step_out(&step, pass->values[o]->buffer);
+    if (pass->indices)
+        dp__step_out(&step, pass->indices->buffer);
+    const int64_t params[] = {plan->call->n, plan->call->m, first, end, plan->part};
+    for (size_t i = 0; i < DP_COUNT(params); i++)
+        dp__step_int(&step, params[i]);
+    dp__step_float(&step, pass->scale);
+    for (int o = 0; o < plan->expr->output_count; o++)
+        dp__step_int(&step, pass->values[o]->offset);
+    dp__pair_add_params(plan, &step);
+    step.launch.flops = dp__expr_flops(plan->expr) * plan->width * plan->vectors * (double)plan->part * (double)(end - first);
+    return dp__step_run(gpu, &step, DP_CEIL_DIV(end - first, tuning.heavy));
 }
 
 /* All items, in launches of bounded work. */
-static dp_status launch_all(dp__gpu *gpu, const kernel_plan *plan, dp_reduction reduction, const dp_tensor *values,
-                            const dp_tensor *indices, float scale, const dp__text *bindings, const dp__text *formula)
+static dp_status launch_all(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass *pass)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     const int64_t items = plan->items_i * plan->chunks * plan->parts;
     const double flops = dp__expr_flops(plan->expr) * plan->width * plan->vectors * (double)plan->part;
     const int64_t at_once = DP_MAX2((int64_t)DP_MIN2(tuning.work / DP_MAX2(flops, 1), 1e9), tuning.heavy);
-    for (int64_t first = 0; first < items; first += at_once) {
-        const int64_t count = DP_MIN2(at_once, items - first);
-        dp__step step = make_step(gpu, plan, reduction, bindings, formula);
-        add_buffers(plan, values, indices, &step);
-        const int64_t params[] = {plan->call->n, plan->call->m, first, first + count, plan->part, values->offset};
-        for (size_t i = 0; i < DP_COUNT(params); i++)
-            dp__step_int(&step, params[i]);
-        dp__step_float(&step, scale);
-        add_arguments(plan, &step);
-        step.launch.flops = flops * (double)count;
-        DP_CHECK(dp__step_run(gpu, &step, DP_CEIL_DIV(count, tuning.heavy)));
-    }
-    return DP_OK;
-}
-
-static dp_status launch_kernel(dp__gpu *gpu, kernel_plan *plan, dp_reduction reduction, const dp_tensor *values,
-                               const dp_tensor *indices, float scale)
-{
     dp__text bindings = {0}, formula = {0};
-    emit_buffers(plan, indices != NULL, &bindings);
-    emit_call_side(plan, &bindings);
-    emit_i_side(plan, &bindings);
-    emit_j_side(plan, &bindings);
+    dp__pair_bindings(plan, pass->indices != NULL, &bindings);
     dp__expr_emit(plan->expr, &(dp__emit_options){.unroll = plan->unrolled, .indent = 16}, &formula);
-    const dp_status status =
-        bindings.failed || formula.failed
-            ? dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel pairwise")
-            : launch_all(gpu, plan, reduction, values, indices, scale, &bindings, &formula);
+    dp_status status = DP_OK;
+    if (bindings.failed || formula.failed)
+        status = dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel pairwise");
+    for (int64_t first = 0; status == DP_OK && first < items; first += at_once)
+        status = launch(gpu, plan, pass, &bindings, &formula, first, DP_MIN2(first + at_once, items));
     dp__text_free(&bindings);
     dp__text_free(&formula);
     return status;
@@ -319,52 +192,105 @@ static float scale_of(const dp__pairwise_call *call)
     return call->reduction != DP_MEAN ? 1 : pairs > 0 ? (float)(1 / pairs) : NAN;
 }
 
-/* Results of parts, [parts, n, dim], reduced over the parts, or over parts and i. */
-static dp_status reduce_parts(dp__gpu *gpu, const kernel_plan *plan, dp_tensor *values, dp_tensor *indices)
+/* An output's results of parts, [parts, n, dim], reduced over the parts, or over parts and i. */
+static dp_status reduce_parts(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass *pass, int output)
 {
     const dp__pairwise_call *call = plan->call;
-    const int64_t rows = call->all ? plan->parts * call->n : plan->parts;
-    const int64_t results = call->all ? plan->dim : call->n * plan->dim;
-    dp_tensor *table = dp_reshape(values, (dp_shape){2, {rows, results}});
+    const int64_t dim = plan->dim[output];
+    const dp_shape shape = {2, {call->all ? plan->parts * call->n : plan->parts, call->all ? dim : call->n * dim}};
+    dp_tensor *table = dp_reshape(pass->values[output], shape);
     dp_tensor *view = table ? dp_transpose(table, 0, 1) : NULL;
-    const dp__reduction_plan reduction = {.x = view, .index = indices, .out = call->out, .reduction = call->reduction,
-                                          .reduced = 1, .scale = scale_of(call)};
+    const dp__reduction_plan reduction = {.x = view, .index = pass->indices, .out = call->out[output],
+                                          .reduction = call->reduction, .reduced = 1, .scale = scale_of(call)};
     const dp_status status = view ? dp__plan_reduction(gpu, &reduction) : DP_ERROR_MEMORY;
     dp_tensor_release(&table);
     dp_tensor_release(&view);
     return status;
 }
 
-static dp_status run(dp__gpu *gpu, kernel_plan *plan)
+static dp_status run(dp__gpu *gpu, dp__pair_plan *plan)
 {
     const dp__pairwise_call *call = plan->call;
     const bool index = call->reduction == DP_ARGMAX || call->reduction == DP_ARGMIN;
     const bool again = call->all || plan->parts > 1;
-    const dp_shape shape = {1, {plan->parts * call->n * plan->dim}};
-    dp_tensor *values = again || index ? dp__tensor_create(gpu->device, DP_F32, shape) : dp_tensor_retain(call->out);
-    dp_tensor *indices = !index  ? NULL
-                         : again ? dp__tensor_create(gpu->device, DP_I32, shape)
-                                 : dp_tensor_retain(call->out);
-    const dp_reduction reduction = again && call->reduction == DP_MEAN ? DP_SUM : call->reduction;
-    dp_status status = values && (indices || !index) ? DP_OK : DP_ERROR_MEMORY;
+    const int outputs = plan->expr->output_count;
+    pair_pass pass = {.reduction = again && call->reduction == DP_MEAN ? DP_SUM : call->reduction,
+                 .scale = again ? 1 : scale_of(call)};
+    dp_status status = DP_OK;
+    for (int o = 0; status == DP_OK && o < outputs; o++) {
+        const dp_shape shape = {1, {plan->parts * call->n * plan->dim[o]}};
+        pass.values[o] = again || index ? dp__tensor_create(gpu->device, DP_F32, shape) : dp_tensor_retain(call->out[o]);
+        if (index)
+            pass.indices = again ? dp__tensor_create(gpu->device, DP_I32, shape) : dp_tensor_retain(call->out[o]);
+        status = pass.values[o] && (pass.indices || !index) ? DP_OK : DP_ERROR_MEMORY;
+    }
     if (status == DP_OK)
-        status = launch_kernel(gpu, plan, reduction, values, indices, again ? 1 : scale_of(call));
-    if (status == DP_OK && again)
-        status = reduce_parts(gpu, plan, values, indices);
-    dp_tensor_release(&values);
-    dp_tensor_release(&indices);
+        status = launch_all(gpu, plan, &pass);
+    for (int o = 0; status == DP_OK && again && o < outputs; o++)
+        status = reduce_parts(gpu, plan, &pass, o);
+    release_pass(&pass);
     return status;
 }
 
 /* No points i: what a reduction over nothing gives. */
 static dp_status run_empty(dp__gpu *gpu, const dp__pairwise_call *call)
 {
-    const int64_t dim = call->out->shape.rank > 0 ? call->out->shape.dim[0] : 1;
-    dp_tensor *none = dp__tensor_create(gpu->device, DP_F32, (dp_shape){2, {dim, 0}});
-    const dp__reduction_plan plan = {.x = none, .out = call->out, .reduction = call->reduction, .reduced = 1,
-                                     .scale = scale_of(call)};
-    const dp_status status = none ? dp__plan_reduction(gpu, &plan) : DP_ERROR_MEMORY;
-    dp_tensor_release(&none);
+    dp_status status = DP_OK;
+    for (int o = 0; status == DP_OK && o < call->expr->output_count; o++) {
+        dp_tensor *none = dp__tensor_create(gpu->device, DP_F32, (dp_shape){2, {dp_tensor_size(call->out[o]), 0}});
+        const dp__reduction_plan plan = {.x = none, .out = call->out[o], .reduction = call->reduction, .reduced = 1,
+                                         .scale = scale_of(call)};
+        status = none ? dp__plan_reduction(gpu, &plan) : DP_ERROR_MEMORY;
+        dp_tensor_release(&none);
+    }
+    return status;
+}
+
+/* `expr` is simplified, and its outputs may stand in one kernel. */
+static dp_status run_expr(dp__gpu *gpu, const dp__pairwise_call *call, const dp__expr *expr)
+{
+    dp__pair_plan plan = {.call = call, .expr = expr};
+    choose_variant(gpu, &plan);
+    choose_parts(gpu, &plan);
+    dp_status status = choose_operands(gpu, &plan);
+    if (status == DP_OK)
+        status = stage(gpu, &plan);
+    if (status == DP_OK)
+        status = run(gpu, &plan);
+    release_operands(&plan);
+    return status;
+}
+
+/* A kernel cuts the components of its vector outputs into chunks alike, so they must have the same number of them. */
+static bool fit_together(const dp__expr *expr)
+{
+    int dim = 0;
+    for (int o = 0; o < expr->output_count; o++) {
+        const int own = expr->nodes[expr->outputs[o]].dim;
+        if (dim > 0 && own > 0 && own != dim)
+            return dp__expr_max_dim(expr) <= UNROLL_DIM;
+        dim = DP_MAX2(dim, own);
+    }
+    return true;
+}
+
+/* One output after the other. */
+static dp_status run_apart(dp__gpu *gpu, const dp__pairwise_call *call, const dp__expr *expr)
+{
+    dp_status status = DP_OK;
+    for (int o = 0; status == DP_OK && o < expr->output_count; o++) {
+        dp__expr *one = dp__expr_clone(expr);
+        dp__pairwise_call part = *call;
+        if (!one)
+            return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");
+        one->outputs[0] = expr->outputs[o];
+        one->output_count = 1;
+        part.out[0] = call->out[o];
+        dp__expr *live = dp__expr_simplify(one);
+        status = live ? run_expr(gpu, &part, live) : dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");
+        dp__expr_free(&live);
+        dp__expr_free(&one);
+    }
     return status;
 }
 
@@ -373,20 +299,10 @@ dp_status dp__plan_pairwise(dp__gpu *gpu, const dp__pairwise_call *call)
     DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
     if (call->n == 0)
         return run_empty(gpu, call);
-    kernel_plan plan = {.call = call};
     dp__expr *expr = dp__expr_simplify(call->expr);
-    plan.expr = expr;
-    dp_status status = expr ? DP_OK : dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");
-    if (status == DP_OK) {
-        choose_variant(gpu, &plan);
-        choose_parts(gpu, &plan);
-        status = choose_operands(gpu, &plan);
-    }
-    if (status == DP_OK)
-        status = stage(gpu, &plan);
-    if (status == DP_OK)
-        status = run(gpu, &plan);
-    release_operands(&plan);
+    if (!expr)
+        return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");
+    const dp_status status = fit_together(expr) ? run_expr(gpu, call, expr) : run_apart(gpu, call, expr);
     dp__expr_free(&expr);
     return status;
 }

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pairwise call on its way to launches: pairwise.c chooses, pairwise_text.c writes the kernel's generated parts. */
+#ifndef DP_GPU_PLANS_PAIRWISE_H
+#define DP_GPU_PLANS_PAIRWISE_H
+
+#include "gpu/step.h"
+
+/* What one symbol is in the kernel. */
+typedef struct dp__pair_operand {
+    const dp_tensor *tensor; /* NULL: a scalar of the call */
+    dp_tensor *staged;       /* [d, points i] for vector loads over i, where vectors are walked by loops */
+    bool i, j, call;         /* the sides it is used on */
+    int binding, staged_binding;
+    int dim; /* components; 0: a scalar */
+} dp__pair_operand;
+
+/* The variant of the kernel body, see there: `unrolled`, W, IB, BLOCK, CHUNK, CHUNKS. */
+typedef struct dp__pair_plan {
+    const dp__pairwise_call *call;
+    const dp__expr *expr; /* simplified */
+    dp__pair_operand operand[DP_MAX_ARGS];
+    int dim[DP_MAX_OUTPUTS]; /* components of each output, 1 for a scalar */
+    int states;              /* reductions of one point i, in one chunk */
+    bool unrolled;
+    int width, vectors, block, chunk, chunks;
+    int64_t items_i; /* work-items along i */
+    int64_t parts, part;
+    int bindings; /* buffers before the results */
+} dp__pair_plan;
+
+/* Whether an output's components are cut into chunks. */
+bool dp__pair_chunked(const dp__pair_plan *plan, int output);
+
+/* "bindings" of the kernel body. `index`: the call is argmax or argmin. */
+void dp__pair_bindings(const dp__pair_plan *plan, bool index, dp__text *text);
+
+/* The buffers before the results, and the parameters of the symbols, in the order of the bindings. */
+void dp__pair_add_inputs(const dp__pair_plan *plan, dp__step *step);
+void dp__pair_add_params(const dp__pair_plan *plan, dp__step *step);
+
+#endif
