@@ -21,7 +21,7 @@ title() {
 }
 
 echo "building in build-release"
-if ! scripts/build.sh release -Dbuildtype=release -Dcli=enabled >"$scratch/log" 2>&1; then
+if ! scripts/build.sh build-release -Dbuildtype=release -Dcli=enabled >"$scratch/log" 2>&1; then
     tail -n 40 "$scratch/log" >&2
     exit 1
 fi
