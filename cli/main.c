@@ -15,6 +15,7 @@ static const struct {
     {"check", cli_check, "compare every operation on a device with the reference"},
     {"bench", cli_bench, "measure the speed of the operations"},
     {"distance", cli_distance, "tell how far apart two data sets are"},
+    {"explain", cli_explain, "show the derivatives, the cost and the kernel of a formula"},
 };
 
 static void print_help(void)

@@ -10,8 +10,8 @@ build=(gcc g++ libc6-dev meson ninja-build pkg-config python3 opencl-c-headers l
     libcjson-dev zlib1g-dev)
 # Loaders, and drivers that need no GPU.
 drivers=(ocl-icd-libopencl1 pocl-opencl-icd mesa-opencl-icd libvulkan1 mesa-vulkan-drivers)
-# The test framework, the validators, and what the packaging tests build with.
-tests=(libcmocka-dev binutils cmake oclgrind valgrind vulkan-validationlayers)
+# The test framework, the validators, what the packaging tests build with, and the source of a locale.
+tests=(libcmocka-dev binutils cmake oclgrind vulkan-validationlayers locales)
 
 case ${1:-} in
 demo) packages=("${build[@]}" "${drivers[@]}") ;;

@@ -40,7 +40,7 @@ def write(folder, name, count, rng):
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    folder, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 1000
+    folder, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 900
     rng = random.Random(1)
     for name in ("train", "t10k"):
         write(folder, name, count, rng)

@@ -13,7 +13,9 @@ run=$root/tests/validators/run.sh
 logs=$root/build-test/logs
 prefix=$root/build-test/prefix
 nothing=$logs/nothing # an empty folder: where drivers are looked for, there are none
-mkdir -p "$nothing"
+mkdir -p "$nothing" "$logs/locale"
+# A locale with a decimal comma, which no reader of numbers may mind.
+localedef -i de_DE -f UTF-8 "$logs/locale/de_DE.UTF-8" >/dev/null 2>&1 && export LOCPATH=$logs/locale
 passed=0 failed=0 skipped=0
 
 # Prints the line of a step, and its log where it failed.

@@ -5,6 +5,7 @@
 #define DP_BACKEND_H
 
 #include "core/core.h"
+#include <dipole/explain.h>
 #include <dipole/profile.h>
 
 typedef enum dp__op {
@@ -37,6 +38,8 @@ typedef struct dp__backend {
     /* Runs the op, `call` being its struct in ops/call.h; ERROR_UNSUPPORTED with the reason, and nothing done, where it cannot. */
     dp_status (*run)(dp_device *device, dp__op op, const void *call);
     dp_status (*wait)(dp_device *device);
+    /* Appends the sources of the kernels that run would build, and runs nothing. NULL: the backend has none. */
+    dp_status (*source)(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text);
 
     dp_status (*profile)(dp_device *device, bool on);
     size_t (*profile_list)(dp_device *device, dp_profile_entry *entries, size_t capacity);

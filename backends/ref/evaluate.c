@@ -238,6 +238,10 @@ static void run(dp__evaluator *evaluator, int n)
     case DP__NODE_CONST:
         *out = node->value;
         break;
+    case DP__NODE_INDEX:
+        for (int k = 0; k < width; k++)
+            out[k] = k;
+        break;
     case DP__NODE_SYMBOL:
         load(&evaluator->row[node->side][node->symbol], width, out);
         break;

@@ -303,6 +303,7 @@ void dp__evaluate_error(dp__evaluator *evaluator, int n)
     const int from_width = first >= 0 ? dp__node_width(&evaluator->expr->nodes[first]) : 0;
     switch (node->kind) {
     case DP__NODE_CONST:
+    case DP__NODE_INDEX:
     case DP__NODE_SYMBOL:
         for (int c = 0; c < width; c++)
             error[c] = settle(value[c], input_error(node, value[c]));

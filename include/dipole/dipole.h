@@ -7,6 +7,7 @@
 #include <dipole/bound.h>
 #include <dipole/data.h>
 #include <dipole/device.h>
+#include <dipole/explain.h>
 #include <dipole/formula.h>
 #include <dipole/ops.h>
 #include <dipole/pairwise.h>

@@ -58,6 +58,18 @@ DP_API dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned m
 DP_API dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args,
                                   dp_tensor **results, int count);
 
+/* Gradients of a sum or mean over pairs. With L = the sum of cotangent * dp_pairwise(formula, mode, args) over all elements
+ * (`cotangent`: the shape of that result; NULL: all 1), gradients[k] receives dL / d(argument wrt[k]), a new tensor of that
+ * argument's shape ([] for a scalar). The formula is differentiated symbolically, on both sides where an argument stands on
+ * both; where it has no derivative, docs/formula.md says what is taken. `value` (may be NULL) receives the result itself, from the
+ * same pass as the gradients on the kept side. On failure all are NULL.
+ *
+ * `mode`: a sum or mean, over j, i or all. Memory: O(N d + M d). Errors: as dp_pairwise; ERROR_ARGUMENT too for a name that is no
+ * argument, a cotangent of another shape, more than DP_MAX_OUTPUTS - 1 names. */
+DP_API dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                                      const dp_tensor *cotangent, const char *const *wrt, int count,
+                                      dp_tensor **gradients, dp_tensor **value);
+
 #ifdef __cplusplus
 }
 #endif

@@ -100,6 +100,8 @@ int dp__build_component(dp__parser *parser, const char *at, int vector, int k)
             continue;
         if (node.kind == DP__NODE_SYMBOL)
             node = (dp__node){.kind = DP__NODE_COMPONENT, .operand = {n, -1, -1}, .value = k};
+        else if (node.kind == DP__NODE_INDEX)
+            node = (dp__node){.kind = DP__NODE_CONST, .operand = {-1, -1, -1}, .value = k};
         else
             for (int o = 0; o < 3 && node.operand[o] >= 0; o++)
                 node.operand[o] = picked[node.operand[o]];
@@ -128,6 +130,7 @@ static const dp__function functions[] = {
     {"dot", 2, 2, DOT},
     {"exp", 1, 1, DP__NODE_EXP},
     {"floor", 1, 1, DP__NODE_FLOOR},
+    {"index", 1, 1, DP__NODE_INDEX},
     {"log", 1, 1, DP__NODE_LOG},
     {"max", 1, DP__FUNCTION_MAX_ARGUMENTS, DP__NODE_MAX},
     {"mean", 1, 1, MEAN},
@@ -207,6 +210,17 @@ static int extreme(dp__parser *parser, const char *at, dp__node_kind kind, const
     return result;
 }
 
+/* Of v only its dimension is used. */
+static int index_of(dp__parser *parser, const char *at, int v)
+{
+    if (parser->status != DP_OK)
+        return -1;
+    const int dim = parser->expr->nodes[v].dim;
+    if (dim == 0)
+        return dp__parse_fail(parser, at, "index takes a vector");
+    return add_operation(parser, DP__NODE_INDEX, dim, -1, -1, -1);
+}
+
 static int mean(dp__parser *parser, const char *at, int v)
 {
     if (parser->status != DP_OK)
@@ -242,6 +256,8 @@ int dp__function_call(dp__parser *parser, const dp__token *name, const dp__funct
         return mean(parser, at, a);
     case CLAMP:
         return binary(parser, at, DP__NODE_MIN, binary(parser, at, DP__NODE_MAX, a, b), c);
+    case DP__NODE_INDEX:
+        return index_of(parser, at, a);
     case DP__NODE_MIN:
     case DP__NODE_MAX:
         return extreme(parser, at, (dp__node_kind)function->meaning, arguments, count);

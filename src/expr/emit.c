@@ -140,8 +140,10 @@ static spelling spell(const emitter *e, int n, int c)
 {
     const dp__node *node = at(e, n);
     spelling s;
-    if (node->kind == DP__NODE_CONST)
-        return spell_const(node->value);
+    if (node->kind == DP__NODE_INDEX && !e->unroll)
+        return (spelling){"SPLAT(1.0f * c)"}; /* both dialects convert the int */
+    if (dp__node_is_literal(at(e, n)->kind))
+        return spell_const(node->kind == DP__NODE_INDEX ? c : node->value);
     if (e->unroll && node->dim > 0)
         snprintf(s.text, sizeof(s.text), "v%d_%d", n, c);
     else if (!e->unroll && (reduces(e, n) || has(e, n, KEPT)))
@@ -347,7 +349,7 @@ static void emit_unrolled(const emitter *e)
 {
     const dp__expr *expr = e->expr;
     for (int n = 0; n < expr->node_count && !e->text->failed; n++) {
-        if (!has(e, n, LIVE) || has(e, n, FUSED) || at(e, n)->kind == DP__NODE_CONST)
+        if (!has(e, n, LIVE) || has(e, n, FUSED) || dp__node_is_literal(at(e, n)->kind))
             continue;
         if (reduces(e, n))
             unroll_reduction(e, n);
@@ -368,7 +370,7 @@ static void emit_unrolled(const emitter *e)
 
 static bool is_available(const emitter *e, int n)
 {
-    return at(e, n)->kind == DP__NODE_CONST || has(e, n, KEPT | DECLARED) || reduces(e, n);
+    return dp__node_is_literal(at(e, n)->kind) || has(e, n, KEPT | DECLARED) || reduces(e, n);
 }
 
 /* Flags what the operation n reads itself: through a product in an FMA its factors. */

@@ -19,6 +19,49 @@ bool dp__node_reduces(dp__node_kind kind)
     return kind == DP__NODE_SUM || kind == DP__NODE_LARGEST || kind == DP__NODE_SMALLEST;
 }
 
+bool dp__node_is_truth(dp__node_kind kind)
+{
+    return kind >= DP__NODE_LT && kind <= DP__NODE_NOT;
+}
+
+bool dp__node_is_literal(dp__node_kind kind)
+{
+    return kind == DP__NODE_CONST || kind == DP__NODE_INDEX;
+}
+
+bool dp__node_nonnegative(const dp__node *node, const bool operands[3])
+{
+    const bool x = operands[0], y = operands[1], z = operands[2];
+    switch (node->kind) {
+    case DP__NODE_CONST:
+        return node->value >= 0;
+    case DP__NODE_MUL:
+        return node->operand[0] == node->operand[1] || (x && y);
+    case DP__NODE_ADD:
+    case DP__NODE_DIV:
+    case DP__NODE_MIN:
+        return x && y;
+    case DP__NODE_SELECT:
+        return y && z;
+    case DP__NODE_MAX:
+        return x || y;
+    case DP__NODE_POW:
+    case DP__NODE_SUM:
+    case DP__NODE_LARGEST:
+    case DP__NODE_SMALLEST:
+        return x;
+    case DP__NODE_ABS:
+    case DP__NODE_EXP:
+    case DP__NODE_SQRT:
+    case DP__NODE_RSQRT:
+    case DP__NODE_SIGMOID:
+    case DP__NODE_INDEX:
+        return true;
+    default:
+        return dp__node_is_truth(node->kind);
+    }
+}
+
 void dp__expr_free(dp__expr **expr)
 {
     if (!expr || !*expr)
@@ -66,14 +109,24 @@ bool dp__expr_uses(const dp__expr *expr, int symbol, dp__side side)
     return false;
 }
 
+/* Nothing is left to compute of it in a kernel's text. */
+static bool is_constant(const dp__expr *expr, const dp__node *node)
+{
+    bool constant = true;
+    for (int o = 0; o < 3 && node->operand[o] >= 0; o++)
+        constant = constant && dp__node_is_literal(expr->nodes[node->operand[o]].kind);
+    return constant;
+}
+
 double dp__expr_flops(const dp__expr *expr)
 {
     double flops = 0;
     for (int n = 0; n < expr->node_count; n++) {
         const dp__node *node = &expr->nodes[n];
+        if (is_constant(expr, node) ||
+            (node->kind == DP__NODE_SELECT && expr->nodes[node->operand[0]].kind == DP__NODE_CONST))
+            continue;
         switch (node->kind) {
-        case DP__NODE_CONST:
-        case DP__NODE_SYMBOL:
         case DP__NODE_COMPONENT:
         case DP__NODE_NEG: /* signs are modifiers of operands */
         case DP__NODE_ABS:

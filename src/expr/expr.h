@@ -43,7 +43,8 @@
     X(SUM, 1)     /* over the components of a vector; a scalar operand is itself */                          \
     X(LARGEST, 1) /* the largest component */                                                                \
     X(SMALLEST, 1)                                                                                           \
-    X(COMPONENT, 1) /* component (int)value of its operand, which is always a SYMBOL that is a vector */
+    X(COMPONENT, 1) /* component (int)value of its operand, which is always a SYMBOL that is a vector */     \
+    X(INDEX, 0)     /* the vector 0, 1, ..., dim - 1 */
 
 typedef enum dp__node_kind {
 #define DP__NODE_ENUM(name, operands) DP__NODE_##name,
@@ -90,6 +91,10 @@ dp__expr *dp__expr_clone(const dp__expr *expr);
 
 const char *dp__node_name(dp__node_kind kind); /* "ADD" */
 bool dp__node_reduces(dp__node_kind kind);     /* a vector to a scalar: SUM, LARGEST, SMALLEST */
+bool dp__node_is_truth(dp__node_kind kind);    /* comparisons and logic: 0 or 1 */
+bool dp__node_is_literal(dp__node_kind kind);  /* CONST, INDEX: text without operands */
+/* Whether a node is never less than 0 (it may be NaN), where that is known of its operands. */
+bool dp__node_nonnegative(const dp__node *node, const bool operands[3]);
 
 /* Exchanges i and j, in place. */
 void dp__expr_swap_sides(dp__expr *expr);
@@ -100,9 +105,40 @@ bool dp__expr_uses(const dp__expr *expr, int symbol, dp__side side);
  * integer and half-integer powers expanded into products, sqrt and rsqrt, neutral elements dropped, equal subexpressions
  * shared, dead nodes dropped. NULL where memory is out. Never turns a finite value into a NaN or infinity or the reverse. */
 dp__expr *dp__expr_simplify(const dp__expr *expr);
+/* A part of it: constants folded, equal nodes shared, dead ones dropped. */
+dp__expr *dp__expr_share(const dp__expr *expr);
+
+/* Gradients. With L = the sum over all outputs, and their components, of seed * output, the new list holds dL/dtarget for each
+ * target (a vector where the target is one), behind the formula's outputs where they are kept, in one list with what they
+ * share. Give it the formula as it was parsed (a power is differentiated better than the product it becomes), and the
+ * result to dp__expr_simplify. A seed with a symbol below 0 is 1; others are vectors or scalars that the call has values
+ * for: a cotangent, or a direction for the product of the Hessian with a vector, which is the gradient of a gradient.
+ * Where there is no derivative (kinks, steps, coincident points) docs/formula.md says what is taken instead.
+ * NULL where memory is out. */
+typedef struct dp__indexed {
+    int symbol; /* may be one that the formula does not have */
+    dp__side side;
+    int dim; /* in that form, as dp__node.dim */
+} dp__indexed;
+
+typedef struct dp__differentiation {
+    const dp__indexed *seeds; /* one an output; NULL: all 1 */
+    const dp__indexed *targets;
+    int target_count;
+    bool keep_outputs;
+} dp__differentiation;
+
+dp__expr *dp__expr_differentiate(const dp__expr *expr, const dp__differentiation *how);
+
+/* Appends the list as a formula: shared nodes become definitions, d1 = ...; parsed and simplified it is equal again but for
+ * constants, which are rounded to f32. `symbols` as for parsing; an INDEX needs a symbol of its dimension among them. */
+void dp__expr_print(const dp__expr *expr, const dp__symbol *symbols, dp__text *text);
+/* The list as a tree of lines, each with its type; what is shared is printed once, under a name. */
+void dp__expr_print_tree(const dp__expr *expr, const dp__symbol *symbols, dp__text *text);
 
 /* FLOPs of one evaluation of all outputs (one pair, one element): add, mul, compare, min, max, select, fma halves count 1;
- * div, sqrt, rsqrt, exp, log, sin, cos, tanh, sigmoid, pow count 1 too, as is the custom. */
+ * div, sqrt, rsqrt, exp, log, sin, cos, tanh, sigmoid, pow count 1 too, as is the custom. Signs count nothing, nor does what
+ * has no operands but constants and indices. */
 double dp__expr_flops(const dp__expr *expr);
 
 /* Largest dim of any node that is a vector; 0 where there is none. */

@@ -15,6 +15,7 @@
 typedef struct fact {
     uint32_t hash;
     bool nonnegative; /* never less than 0; may be NaN */
+    bool positive;    /* more than 0; may be NaN */
 } fact;
 
 typedef struct builder {
@@ -24,7 +25,8 @@ typedef struct builder {
     size_t node_capacity, fact_capacity;
     int *table; /* by hash: index + 1, 0 where free */
     size_t slots;
-    bool failed; /* memory is out; then every node is node 0 */
+    bool share_only; /* no rules but for constants; min and max keep the order of their operands */
+    bool failed;     /* memory is out; then every node is node 0 */
 } builder;
 
 static int make(builder *b, dp__node_kind kind, int x, int y, int z);
@@ -75,34 +77,28 @@ static bool same_node(const dp__node *a, const dp__node *b)
 
 static bool nonnegative(const builder *b, const dp__node *node)
 {
-    const int x = node->operand[0], y = node->operand[1], z = node->operand[2];
-    const bool nx = x >= 0 && b->facts[x].nonnegative, ny = y >= 0 && b->facts[y].nonnegative;
+    bool operands[3] = {false, false, false};
+    for (int o = 0; o < 3 && node->operand[o] >= 0; o++)
+        operands[o] = b->facts[node->operand[o]].nonnegative;
+    return dp__node_nonnegative(node, operands);
+}
+
+/* Whether it is more than 0, or NaN, whatever f32 makes of it. */
+static bool positive(const builder *b, const dp__node *node)
+{
+    const int x = node->operand[0], y = node->operand[1];
     switch (node->kind) {
     case DP__NODE_CONST:
-        return node->value >= 0;
-    case DP__NODE_MUL:
-        return x == y || (nx && ny);
+        return node->value > 0;
     case DP__NODE_ADD:
-    case DP__NODE_DIV:
-    case DP__NODE_MIN:
-        return nx && ny;
-    case DP__NODE_SELECT:
-        return ny && b->facts[z].nonnegative;
+        return (b->facts[x].positive && b->facts[y].nonnegative) ||
+               (b->facts[y].positive && b->facts[x].nonnegative);
     case DP__NODE_MAX:
-        return nx || ny;
-    case DP__NODE_POW:
-    case DP__NODE_SUM:
-    case DP__NODE_LARGEST:
-    case DP__NODE_SMALLEST:
-        return nx;
-    case DP__NODE_ABS:
-    case DP__NODE_EXP:
+        return b->facts[x].positive || b->facts[y].positive;
     case DP__NODE_SQRT:
-    case DP__NODE_RSQRT:
-    case DP__NODE_SIGMOID:
-        return true;
+        return b->facts[x].positive;
     default:
-        return node->kind >= DP__NODE_LT && node->kind <= DP__NODE_NOT;
+        return false;
     }
 }
 
@@ -139,7 +135,7 @@ static int add(builder *b, dp__node node)
         if (same_node(at(b, b->table[slot] - 1), &node))
             return b->table[slot] - 1;
     b->nodes[b->count] = node;
-    b->facts[b->count] = (fact){hash, nonnegative(b, &node)};
+    b->facts[b->count] = (fact){hash, nonnegative(b, &node), positive(b, &node)};
     b->table[slot] = b->count + 1;
     return b->count++;
 }
@@ -241,11 +237,14 @@ static int fold(builder *b, dp__node_kind kind, int x, int y, int z)
     return add_const(b, result);
 }
 
-/* x^n, n >= 1. Every factor on the way lies between 1 and the result: nothing overflows early. */
+/* x^n, n >= 1. Every factor on the way lies between 1 and the result: nothing overflows early. Small odd
+ * powers are made from the one before: a radial potential and its derivative have both. */
 static int product(builder *b, int x, int n)
 {
     if (n == 1)
         return x;
+    if (n == 5 || n == 7)
+        return make2(b, DP__NODE_MUL, product(b, x, n - 2), product(b, x, 2));
     const int half = product(b, x, n / 2), square = make2(b, DP__NODE_MUL, half, half);
     return n % 2 ? make2(b, DP__NODE_MUL, square, x) : square;
 }
@@ -301,6 +300,10 @@ static int simplify_mul(builder *b, int x, int y)
         return make2(b, DP__NODE_MUL, nx.operand[0], ny.operand[0]);
     if (nx.kind == DP__NODE_NEG && ny.kind == DP__NODE_CONST)
         return make2(b, DP__NODE_MUL, nx.operand[0], add_const(b, -ny.value));
+    if (nx.kind == DP__NODE_NEG)
+        return make1(b, DP__NODE_NEG, make2(b, DP__NODE_MUL, nx.operand[0], y));
+    if (ny.kind == DP__NODE_NEG)
+        return make1(b, DP__NODE_NEG, make2(b, DP__NODE_MUL, x, ny.operand[0]));
     if (x == y && nx.kind == DP__NODE_SQRT && b->facts[nx.operand[0]].nonnegative)
         return nx.operand[0];
     return -1;
@@ -323,9 +326,14 @@ static int simplify_pow(builder *b, int x, int y)
 {
     if (!is_const(b, y))
         return -1;
-    if (at(b, y)->value == 0 && at(b, x)->dim == 0)
+    const dp__node nx = *at(b, x);
+    const double power = at(b, y)->value;
+    if (power == 0 && nx.dim == 0)
         return add_const(b, 1);
-    return expand_power(b, x, at(b, y)->value);
+    const bool whole_root =
+        nx.kind == DP__NODE_SQRT && b->facts[nx.operand[0]].nonnegative && fmod(power, 2) == 0;
+    return whole_root && power != 0 ? make2(b, DP__NODE_POW, nx.operand[0], add_const(b, power / 2))
+                                    : expand_power(b, x, power);
 }
 
 /* The node that the operation is equal to, or -1. */
@@ -349,9 +357,13 @@ static int simplify_node(builder *b, dp__node_kind kind, int x, int y, int z)
         if (nx.kind == DP__NODE_EQ || nx.kind == DP__NODE_NE)
             return make2(b, nx.kind == DP__NODE_EQ ? DP__NODE_NE : DP__NODE_EQ, nx.operand[0], nx.operand[1]);
         return -1;
+    case DP__NODE_NE:
+        return b->facts[x].positive && is_value(b, y, 0) ? add_const(b, 1) : -1;
     case DP__NODE_SELECT:
         if (nx.kind == DP__NODE_CONST)
             return nx.value != 0 ? y : z;
+        if (nx.kind == DP__NODE_NOT)
+            return make(b, DP__NODE_SELECT, nx.operand[0], z, y);
         return y == z ? y : -1;
     case DP__NODE_MIN:
     case DP__NODE_MAX:
@@ -380,7 +392,8 @@ static int make(builder *b, dp__node_kind kind, int x, int y, int z)
     if (b->failed)
         return 0;
     /* one order for equal operations; a constant comes last */
-    if (commutes(kind) && (is_const(b, x) != is_const(b, y) ? is_const(b, x) : x > y)) {
+    const bool keeps_order = b->share_only && (kind == DP__NODE_MIN || kind == DP__NODE_MAX);
+    if (commutes(kind) && !keeps_order && (is_const(b, x) != is_const(b, y) ? is_const(b, x) : x > y)) {
         const int other = x;
         x = y;
         y = other;
@@ -393,7 +406,7 @@ static int make(builder *b, dp__node_kind kind, int x, int y, int z)
     if (dp__node_reduces(kind))
         dim = 0;
     int result = fold(b, kind, x, y, z);
-    if (result < 0)
+    if (result < 0 && !b->share_only)
         result = simplify_node(b, kind, x, y, z);
     if (b->failed)
         return 0;
@@ -464,9 +477,9 @@ fail:
     return NULL;
 }
 
-dp__expr *dp__expr_simplify(const dp__expr *expr)
+static dp__expr *remake(const dp__expr *expr, bool share_only)
 {
-    builder b = {0};
+    builder b = {.share_only = share_only};
     dp__expr *result = NULL;
     int *map = dp__alloc((size_t)expr->node_count, sizeof(*map));
     if (map && rebuild(&b, expr, map))
@@ -476,4 +489,14 @@ dp__expr *dp__expr_simplify(const dp__expr *expr)
     dp__free(b.facts);
     dp__free(b.table);
     return result;
+}
+
+dp__expr *dp__expr_simplify(const dp__expr *expr)
+{
+    return remake(expr, false);
+}
+
+dp__expr *dp__expr_share(const dp__expr *expr)
+{
+    return remake(expr, true);
 }

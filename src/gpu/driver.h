@@ -105,7 +105,10 @@ dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t o
 dp_status dp__gpu_buffer_read(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data,
                               uint64_t bytes);
 dp_status dp__gpu_run(dp_device *device, dp__op op, const void *call);
+dp_status dp__gpu_plan(dp__gpu *gpu, dp__op op, const void *call); /* the op's plan */
 dp_status dp__gpu_wait(dp_device *device);
+/* gpu/record.c */
+dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text);
 dp_status dp__gpu_profile(dp_device *device, bool on);
 size_t dp__gpu_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
 
@@ -114,7 +117,7 @@ size_t dp__gpu_profile_list(dp_device *device, dp_profile_entry *entries, size_t
         .name = backend_name, .list = list_function, .open = open_function, .close = dp__gpu_close,          \
         .buffer_create = dp__gpu_buffer_create, .buffer_destroy = dp__gpu_buffer_destroy,                    \
         .buffer_write = dp__gpu_buffer_write, .buffer_read = dp__gpu_buffer_read,                            \
-        .run = dp__gpu_run, .wait = dp__gpu_wait, .profile = dp__gpu_profile,  \
+        .run = dp__gpu_run, .wait = dp__gpu_wait, .source = dp__gpu_source, .profile = dp__gpu_profile,           \
         .profile_list = dp__gpu_profile_list                                                                 \
     }
 

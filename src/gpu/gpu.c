@@ -59,9 +59,8 @@ dp_status dp__gpu_wait(dp_device *device)
     return gpu->driver->wait(gpu);
 }
 
-dp_status dp__gpu_run(dp_device *device, dp__op op, const void *call)
+dp_status dp__gpu_plan(dp__gpu *gpu, dp__op op, const void *call)
 {
-    dp__gpu *gpu = device->state;
     switch (op) {
 #define DP_OP(name)                                                                                          \
     case DP__OP_##name:                                                                                      \
@@ -71,7 +70,12 @@ dp_status dp__gpu_run(dp_device *device, dp__op op, const void *call)
     case DP__OP_COUNT:
         break;
     }
-    return dp__fail(device, DP_ERROR_UNSUPPORTED, "op %d has no plan", (int)op);
+    return dp__fail(gpu->device, DP_ERROR_UNSUPPORTED, "op %d has no plan", (int)op);
+}
+
+dp_status dp__gpu_run(dp_device *device, dp__op op, const void *call)
+{
+    return dp__gpu_plan(device->state, op, call);
 }
 
 dp_status dp__gpu_refuse_bound(dp__gpu *gpu, bool bound)

@@ -89,6 +89,7 @@ typedef struct dp__pairwise_call {
 
 /* dispatch.c: the only crossing into a backend. */
 dp_status dp__dispatch(dp_device *device, dp__op op, const void *call);
+dp_status dp__dispatch_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text);
 dp_status dp__buffer_write(dp__buffer *buffer, uint64_t offset, const void *data, uint64_t bytes);
 dp_status dp__buffer_read(dp__buffer *buffer, uint64_t offset, void *data, uint64_t bytes);
 

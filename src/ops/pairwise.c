@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/formula.h"
+#include "ops/pairwise.h"
 #include <dipole/bound.h>
 
 #define OVER_MASK (DP_OVER_J | DP_OVER_I | DP_OVER_ALL)
@@ -61,9 +61,8 @@ static dp_status count_points(dp_device *device, const dp__expr *expr, dp_args a
     return DP_OK;
 }
 
-/* Fills `call` but for `out`; call->expr is to be freed by the caller whatever is returned. */
-static dp_status prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, int outputs,
-                         dp__expr **expr, dp__pairwise_call *call)
+dp_status dp__pairwise_prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, int outputs,
+                               dp__expr **expr, dp__pairwise_call *call)
 {
     dp__symbol symbols[DP_MAX_ARGS];
     DP_CHECK(dp__formula_check_args(device, formula, args));
@@ -95,8 +94,7 @@ static dp_status prepare(dp_device *device, const char *formula, unsigned mode, 
     return DP_OK;
 }
 
-/* The tensor that takes output o. */
-static dp_tensor *create_output(dp_device *device, const dp__pairwise_call *call, int o)
+dp_tensor *dp__pairwise_output(dp_device *device, const dp__pairwise_call *call, int o)
 {
     const int dim = call->expr->nodes[call->expr->outputs[o]].dim;
     const bool index = call->reduction == DP_ARGMAX || call->reduction == DP_ARGMIN;
@@ -118,10 +116,10 @@ static dp_status pairwise(dp_device *device, const char *formula, unsigned mode,
 {
     dp__expr *expr = NULL;
     dp__pairwise_call call = {.bound = bound};
-    dp_status status = prepare(device, formula, mode, args, count, &expr, &call);
+    dp_status status = dp__pairwise_prepare(device, formula, mode, args, count, &expr, &call);
     bool empty = true;
     for (int o = 0; status == DP_OK && o < count; o++) {
-        call.out[o] = create_output(device, &call, o);
+        call.out[o] = dp__pairwise_output(device, &call, o);
         status = call.out[o] ? DP_OK : dp_failed(device);
         empty = empty && dp_tensor_size(call.out[o]) == 0;
     }

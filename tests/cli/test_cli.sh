@@ -54,6 +54,10 @@ printf '1\n' >short.csv
 # One result on every device of this machine; what follows sees the reference alone.
 json 'len(r["results"]) > 0 and max(abs(d["value"] - r["results"][0]["value"]) for d in r["results"]) < 1e-5 * r["results"][0]["value"]' \
     distance a.csv b.csv --device all
+if "$dipole" devices | grep -q '^opencl:0'; then
+    expect 0 'KERNEL_END' explain 'norm(x[i] - y[j])' --source --device opencl:0
+    expect 0 '^#version 450' explain 'norm(x[i] - y[j])' --source --device opencl:0 --dialect glsl
+fi
 export OCL_ICD_VENDORS=$folder VK_ICD_FILENAMES=$folder/none.json VK_DRIVER_FILES=$folder/none.json
 json 'len(r["devices"]) == 1 and r["devices"][0]["id"] == "ref"' devices
 
@@ -62,7 +66,7 @@ expect 0 'subcommands:' --help
 expect 0 '^dipole [0-9]*\.[0-9]*\.[0-9]*$' --version
 expect 2 "needs a subcommand.*--help"
 expect 2 '"frobnicate" is not a subcommand.*--help' frobnicate
-for subcommand in devices check bench distance; do
+for subcommand in devices check bench distance explain; do
     expect 0 "usage: dipole $subcommand" "$subcommand" --help
     expect 0 '  --device ID|all' "$subcommand" --help
     expect 0 '  --json' "$subcommand" -h
@@ -80,6 +84,28 @@ json 'r["devices"][0]["id"] == "ref" and isinstance(r["hints"], list)' devices
 json 'all(set(d) == {"id", "backend", "name", "vendor", "driver", "api", "type", "memory_bytes", "max_tensor_bytes", "local_bytes",
       "max_group_size", "subgroup_size", "compute_units", "features", "card"} for d in r["devices"])' devices
 json 'len(r["devices"]) == 1' devices --device ref
+
+# explain
+expect 2 'needs FORMULA' explain
+expect 2 '\-\-dim: "0" is not an integer from 1' explain 'x[i]' --dim 0
+expect 2 '\-\-dialect: "hlsl" is neither' explain 'x[i]' --dialect hlsl
+expect 2 "gradient: column 1: 'z' is not known" explain 'q[i] * q[j]' --gradient 'z[i]'
+expect 2 'gradient: names such as' explain 'q[i] * q[j]' --gradient 'q[i] + 1'
+expect 2 "vectors: 'z' is no name" explain 'q[i] * q[j]' --vectors z
+expect 1 "'foo' is no function" explain 'foo(q[i])'
+expect 1 'the formula is empty' explain ''
+expect 1 'device ref has no kernels' explain 'q[i] * q[j]' --source --device ref
+expect 0 'vector of 7' explain 'norm(x[i] - y[j])' --dim 7
+expect 0 'gradient to y\[j\]' explain 'norm(x[i] - y[j])'
+expect 0 '^FLOPs       1 a pair, 1 with the gradients' explain 'q[i] * q[j]' --gradient 'q[j]'
+json 'r["names"] == "x[i] vector of 3, x[j] vector of 3, eps scalar" and r["flops"] == 11 and r["flops_with_gradients"] == 16' \
+    explain 'rsqrt(sqdist(x[i], x[j]) + eps^2)'
+json '[g["to"] for g in r["gradients"]] == ["x[i]", "x[j]"] and all(g["flops"] == 16 for g in r["gradients"])' \
+    explain 'rsqrt(sqdist(x[i], x[j]) + eps^2)'
+json 'r["gradients"] == [] and "source" not in r' explain 'd = x[i] - x[j]; dot(d, d)' --gradient ''
+json 'r["names"] == "q[j] scalar, x[i] vector of 2, eps scalar" and r["gradients"][0]["formula"] == "eps * sum(x[i])"' \
+    explain 'sum(q[j] * x[i]) * eps' --vectors x --dim 2
+json 'r["names"] == "w vector of 3, q[i] scalar"' explain 'w[1] * q[i]'
 
 # distance: bad usage and bad files
 expect 2 'needs A B' distance

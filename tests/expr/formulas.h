@@ -138,6 +138,8 @@ static inline int evaluate(const dp__expr *expr, const values *in, bool f32, dou
             double v;
             if (node->kind == DP__NODE_CONST)
                 v = node->value;
+            else if (node->kind == DP__NODE_INDEX)
+                v = c;
             else if (node->kind == DP__NODE_SYMBOL)
                 v = in->at[node->symbol][node->side][c];
             else if (node->kind == DP__NODE_COMPONENT)

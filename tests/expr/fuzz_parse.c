@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer target: any text through the parser, the simplifier and both forms of emitted text.
+/* libFuzzer target: any text through the parser, the simplifier, differentiation, the printer and both forms of emitted text.
  * clang -fsanitize=fuzzer,address,undefined; run with -max_len=4096 -dict=... as wished. */
 #include "expr/expr.h"
 
@@ -15,6 +15,33 @@ static void emit(const dp__expr *expr)
         dp__expr_emit(expr, &(dp__emit_options){.unroll = unroll != 0}, &text);
         dp__text_free(&text);
     }
+}
+
+/* What is printed must parse. */
+static void print(const dp__expr *expr, const dp__symbol *symbols, int count)
+{
+    dp__text text = {0};
+    char message[512];
+    dp__expr *again = NULL;
+    dp__expr_print(expr, symbols, &text);
+    if (text.data && dp__expr_parse(text.data, symbols, count, &again, message, sizeof(message)) == DP_ERROR_FORMULA &&
+        !strstr(message, "more than"))
+        abort();
+    dp__expr_free(&again);
+    dp__text_free(&text);
+}
+
+static void differentiate(const dp__expr *expr, const dp__symbol *symbols, int count)
+{
+    static const dp__indexed targets[] = {{0, DP__SIDE_I, 3}, {1, DP__SIDE_J, 130}, {2, DP__SIDE_I, 0}, {3, DP__SIDE_CALL, 0}};
+    const dp__differentiation how = {.targets = targets, .target_count = (int)DP_COUNT(targets), .keep_outputs = true};
+    dp__expr *gradient = dp__expr_differentiate(expr, &how), *simple = gradient ? dp__expr_simplify(gradient) : NULL;
+    if (simple) {
+        print(simple, symbols, count);
+        emit(simple);
+    }
+    dp__expr_free(&gradient);
+    dp__expr_free(&simple);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -36,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (expr) {
         dp__expr *simple = dp__expr_simplify(expr);
+        print(expr, symbols, (int)DP_COUNT(symbols));
+        differentiate(expr, symbols, (int)DP_COUNT(symbols));
         dp__expr_swap_sides(expr);
         emit(expr);
         if (simple)

@@ -50,6 +50,15 @@ static void test_emit_unrolled(void **state)
                "    v3 = FMA(v0_1, v1_1, v3);\n"
                "    v3 = FMA(v0_2, v1_2, v3);\n"
                "    OUTPUT(0, 0, v3);\n");
+    check_emit("dot(index(x[i]), x[i])", true,
+               "    REAL v1_0 = SYM0_I(0);\n"
+               "    REAL v1_1 = SYM0_I(1);\n"
+               "    REAL v1_2 = SYM0_I(2);\n"
+               "    REAL v3 = SPLAT(0.0f);\n"
+               "    v3 = FMA(SPLAT(0.0f), v1_0, v3);\n"
+               "    v3 = FMA(SPLAT(1.0f), v1_1, v3);\n"
+               "    v3 = FMA(SPLAT(2.0f), v1_2, v3);\n"
+               "    OUTPUT(0, 0, v3);\n");
     check_emit("x[j][2] - eps * q[i]", true,
                "    REAL v1 = SYM0_J(2);\n"
                "    REAL v2 = SYM3_C(0);\n"

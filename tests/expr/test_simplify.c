@@ -43,6 +43,12 @@ static void test_simplify_shrinks(void **state)
         {"eps - -q[i]", 3},
         {"select(1 < 2, eps, q[i])", 1},
         {"select(q[i], eps, eps)", 1},
+        {"select(not q[i], eps, 1)", 4},
+        {"select(eps^2 + 1 != 0, q[i], 1)", 1},
+        {"select(sqrt(max(eps, 1)) != 0, q[i], 1)", 1},
+        {"-eps * q[i] + eps * q[i]", 4}, /* the product once */
+        {"norm(x[i])^-4", 6},            /* 1 / t, squared */
+        {"eps^3 + eps^5 + eps^7", 7},    /* each from the one before */
         {"not eps == 1", 3},
         {"sum(eps)", 1},
         {"max(eps, eps)", 1},
@@ -52,6 +58,7 @@ static void test_simplify_shrinks(void **state)
         {"-inf", 1},
         {"pi * 2 / 4", 1},
         /* and what must stay */
+        {"select(eps^2 != 0, q[i], 1)", 7},
         {"eps * 0", 3},
         {"eps - eps", 2},
         {"eps / eps", 2},

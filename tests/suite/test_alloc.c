@@ -134,6 +134,19 @@ static dp_status wrong_formula(dp_device *device)
     return dp_failed(device) == DP_ERROR_FORMULA ? dp_clear(device), DP_OK : dp_failed(device);
 }
 
+static dp_status explaining(dp_device *device)
+{
+    (void)device;
+    const dp_explain_options options = {.dim = 2, .vectors = "x", .gradient = "x[i], x[j], q[j]"};
+    dp_explanation *told[2] = {NULL, NULL};
+    dp_status status = dp_explanation_create("q[j] / norm(x[i] - x[j]) + max(x[i], x[j])[1]", &options, &told[0]);
+    if (status == DP_OK)
+        status = dp_explanation_create("d = x[i] - x[j]; select(q[i] < 1, exp(-dot(d, d)), 0)", NULL, &told[1]);
+    dp_explanation_destroy(&told[0]);
+    dp_explanation_destroy(&told[1]);
+    return status;
+}
+
 static dp_status profiling(dp_device *device)
 {
     dp_profile_entry entries[4];
@@ -199,6 +212,12 @@ static void test_wrong_formula(void **state)
     fail_each(wrong_formula, false);
 }
 
+static void test_explaining(void **state)
+{
+    (void)state;
+    fail_each(explaining, false);
+}
+
 static void test_profiling(void **state)
 {
     (void)state;
@@ -211,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
+        cmocka_unit_test(test_explaining),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradients of pairwise sums: sums over pairs of the formula's derivatives. An argument that is indexed by i gets one that is
+ * kept by i and summed over j; by j the reverse, which is the same with the sides exchanged; one of the call a sum over all. */
+#include "ops/pairwise.h"
+#include <math.h>
+#include <string.h>
+
+#define SIDES 3
+
+typedef struct gradient {
+    dp_device *device;
+    dp__pairwise_call call; /* of the value; the seed is the last symbol */
+    dp__indexed seed;
+    int symbol[DP_MAX_OUTPUTS]; /* of each name */
+    int count;
+    dp_tensor *sum[DP_MAX_OUTPUTS]; /* what was found so far; NULL: nothing */
+    dp_tensor *value;               /* [n] or [n, d], before i is reduced too */
+} gradient;
+
+static dp_status find_symbols(gradient *g, dp_args args, const char *const *wrt)
+{
+    for (int k = 0; k < g->count; k++) {
+        int s = 0;
+        while (wrt[k] && s < args.count && strcmp(args.arg[s].name, wrt[k]) != 0)
+            s++;
+        if (!wrt[k] || s == args.count)
+            return dp__fail(g->device, DP_ERROR_ARGUMENT, "wrt[%d] is \"%.64s\", which is no argument", k,
+                            wrt[k] ? wrt[k] : "(NULL)");
+        g->symbol[k] = s;
+    }
+    return DP_OK;
+}
+
+/* The cotangent becomes a symbol behind the arguments. */
+static dp_status add_seed(gradient *g, dp_args args, const dp_tensor *cotangent)
+{
+    char tc[DP_SHAPE_TEXT], te[DP_SHAPE_TEXT];
+    const int dim = g->call.expr->nodes[g->call.expr->outputs[0]].dim;
+    g->seed = (dp__indexed){.symbol = -1};
+    if (!cotangent)
+        return DP_OK;
+    dp_shape expected = {0};
+    if (!g->call.all)
+        expected.dim[expected.rank++] = g->call.n;
+    if (dim > 0)
+        expected.dim[expected.rank++] = dim;
+    DP_CHECK(dp__check_dtype(g->device, cotangent, "cotangent", DP_F32));
+    if (!dp__shape_equal(&cotangent->shape, &expected))
+        return dp__fail(g->device, DP_ERROR_ARGUMENT, "cotangent has shape %s, the result %s",
+                        dp__shape_text(&cotangent->shape, tc), dp__shape_text(&expected, te));
+    if (args.count == DP_MAX_ARGS)
+        return dp__fail(g->device, DP_ERROR_ARGUMENT, "args has %d entries: with a cotangent %d are allowed", args.count,
+                        DP_MAX_ARGS - 1);
+    g->seed = (dp__indexed){args.count, g->call.all ? DP__SIDE_CALL : DP__SIDE_I, dim};
+    g->call.in[args.count] = cotangent;
+    return DP_OK;
+}
+
+/* The dimension in which symbol s stands on a side: what its first node there says. */
+static int dim_on(const dp__expr *expr, int s, dp__side side)
+{
+    for (int n = 0; n < expr->node_count; n++)
+        if (expr->nodes[n].kind == DP__NODE_SYMBOL && expr->nodes[n].symbol == s && expr->nodes[n].side == side)
+            return expr->nodes[n].dim;
+    return 0;
+}
+
+/* Adds `part` to what is found for name k, and takes it over. */
+static dp_status accumulate(gradient *g, int k, dp_tensor *part)
+{
+    if (!g->sum[k]) {
+        g->sum[k] = part;
+        return DP_OK;
+    }
+    const dp_arg pair[] = {{"a", g->sum[k], 0}, {"b", part, 0}};
+    dp_tensor *both = dp_map(g->device, "a + b", (dp_args){pair, 2});
+    dp_tensor_release(&g->sum[k]);
+    dp_tensor_release(&part);
+    g->sum[k] = both;
+    return both ? DP_OK : dp_failed(g->device);
+}
+
+/* Runs the derivatives (behind the value, on the kept side) and shares the results out. `names`: those that occur there. */
+static dp_status run_side(gradient *g, dp__expr *expr, dp__side side, const int *names, int targets, bool with_value)
+{
+    dp__pairwise_call call = g->call;
+    call.expr = expr;
+    call.reduction = DP_SUM;
+    call.all = side == DP__SIDE_CALL;
+    if (side == DP__SIDE_J) {
+        dp__expr_swap_sides(expr);
+        call.n = g->call.m;
+        call.m = g->call.n;
+    }
+    dp_status status = DP_OK;
+    bool empty = true;
+    for (int o = 0; status == DP_OK && o < expr->output_count; o++) {
+        call.out[o] = dp__pairwise_output(g->device, &call, o);
+        status = call.out[o] ? DP_OK : dp_failed(g->device);
+        empty = empty && dp_tensor_size(call.out[o]) == 0;
+    }
+    if (status == DP_OK && !empty)
+        status = dp__dispatch(g->device, DP__OP_pairwise, &call);
+    for (int t = 0; status == DP_OK && t < targets; t++) {
+        status = accumulate(g, names[t], call.out[with_value + t]);
+        call.out[with_value + t] = NULL;
+    }
+    if (status == DP_OK && with_value) {
+        g->value = call.out[0];
+        call.out[0] = NULL;
+    }
+    for (int o = 0; o < expr->output_count; o++)
+        dp_tensor_release(&call.out[o]);
+    return status;
+}
+
+static dp_status differentiate_side(gradient *g, dp__side side, bool with_value)
+{
+    dp__indexed targets[DP_MAX_OUTPUTS];
+    int names[DP_MAX_OUTPUTS], count = 0;
+    for (int k = 0; k < g->count; k++) {
+        if (!dp__expr_uses(g->call.expr, g->symbol[k], side))
+            continue;
+        targets[count] = (dp__indexed){g->symbol[k], side, dim_on(g->call.expr, g->symbol[k], side)};
+        names[count++] = k;
+    }
+    if (count == 0 && !with_value)
+        return DP_OK;
+    const dp__differentiation how = {.seeds = g->seed.symbol >= 0 ? &g->seed : NULL, .targets = targets,
+                                     .target_count = count, .keep_outputs = with_value};
+    dp__expr *expr = dp__expr_differentiate(g->call.expr, &how);
+    if (!expr)
+        return dp__fail(g->device, DP_ERROR_MEMORY, "no memory for the derivatives");
+    if (g->seed.symbol >= 0)
+        expr->symbol_count = DP_MAX2(expr->symbol_count, g->seed.symbol + 1);
+    const dp_status status = run_side(g, expr, side, names, count, with_value);
+    dp__expr_free(&expr);
+    return status;
+}
+
+/* Name k's gradient times `scale`, of the shape of its argument; zeros where the formula does not have it. */
+static dp_status finish(gradient *g, dp_args args, int k, double scale, dp_tensor **result)
+{
+    const dp_tensor *tensor = args.arg[g->symbol[k]].tensor;
+    const dp_shape shape = tensor ? tensor->shape : (dp_shape){0};
+    if (!g->sum[k]) {
+        *result = dp_full(g->device, DP_F32, shape, 0);
+    } else if (scale == 1) {
+        *result = g->sum[k];
+        g->sum[k] = NULL;
+    } else {
+        const dp_arg pair[] = {{"g", g->sum[k], 0}, {.name = "s", .scalar = scale}};
+        *result = dp_map(g->device, "g * s", (dp_args){pair, 2});
+    }
+    return *result ? DP_OK : dp_failed(g->device);
+}
+
+static dp_status finish_value(gradient *g, double scale, dp_tensor **value)
+{
+    dp_tensor *total = g->call.all ? dp_reduce(g->device, g->value, DP_SUM, DP_AXIS(0)) : dp_tensor_retain(g->value);
+    const dp_arg pair[] = {{"v", total, 0}, {.name = "s", .scalar = scale}};
+    *value = !total || scale == 1 ? dp_tensor_retain(total) : dp_map(g->device, "v * s", (dp_args){pair, 2});
+    dp_tensor_release(&total);
+    return *value ? DP_OK : dp_failed(g->device);
+}
+
+static dp_status check(dp_device *device, unsigned mode, const char *const *wrt, int count, dp_tensor **gradients)
+{
+    DP_CHECK(dp__check_device(device));
+    if (count < 0 || count > DP_MAX_OUTPUTS - 1 || (count > 0 && (!wrt || !gradients)))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%d names%s: 0 to %d are allowed", count,
+                        count > 0 && (!wrt || !gradients) ? " with wrt or gradients at NULL" : "", DP_MAX_OUTPUTS - 1);
+    const unsigned reduction = mode & 0xffu;
+    if (reduction != DP_SUM && reduction != DP_MEAN)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "mode 0x%x: gradients are those of sums and means", mode);
+    return DP_OK;
+}
+
+dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                               const dp_tensor *cotangent, const char *const *wrt, int count, dp_tensor **gradients,
+                               dp_tensor **value)
+{
+    gradient g = {.device = device, .count = count};
+    dp__expr *expr = NULL;
+    for (int k = 0; gradients && k < count && k < DP_MAX_OUTPUTS; k++)
+        gradients[k] = NULL;
+    if (value)
+        *value = NULL;
+    DP_CHECK(check(device, mode, wrt, count, gradients));
+    dp_status status = dp__pairwise_prepare(device, formula, mode, args, 1, &expr, &g.call);
+    if (status == DP_OK)
+        status = find_symbols(&g, args, wrt);
+    if (status == DP_OK)
+        status = add_seed(&g, args, cotangent);
+    for (int side = 0; status == DP_OK && side < SIDES; side++)
+        status = differentiate_side(&g, (dp__side)side, value && side == DP__SIDE_I);
+    const double pairs = (double)(g.call.m - g.call.exclude_self) * (g.call.all ? (double)g.call.n : 1);
+    const double scale = (mode & 0xffu) == DP_SUM ? 1 : 1 / pairs;
+    for (int k = 0; status == DP_OK && k < count; k++)
+        status = finish(&g, args, k, scale, &gradients[k]);
+    if (status == DP_OK && value)
+        status = finish_value(&g, scale, value);
+    for (int k = 0; k < DP_MAX_OUTPUTS; k++) {
+        dp_tensor_release(&g.sum[k]);
+        if (status != DP_OK && k < count)
+            dp_tensor_release(&gradients[k]);
+    }
+    dp_tensor_release(&g.value);
+    dp__expr_free(&expr);
+    return status;
+}
