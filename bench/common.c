@@ -143,7 +143,7 @@ static double error_at(const bench_problem *problem, size_t i)
     const float *x = problem->x + i * dim;
     double *sum = calloc(2 * dim + 2, sizeof *sum), *size = sum ? sum + dim + 1 : NULL, error = 0;
     if (!sum)
-        return INFINITY;
+        return (double)INFINITY;
     for (size_t j = 0; j < problem->m; j++) {
         const float *y = problem->y + j * dim;
         double t = 0, slope;
@@ -247,9 +247,10 @@ static void print_text(const bench_row *row)
     printf("%-34s %10.3f %10.3f %10.3f ", name,
            1e-9 * 0.5 * (rates.value[(count - 1) / 2] + rates.value[count / 2]), 1e-9 * rates.value[0],
            1e-9 * rates.value[count - 1]);
-    printf(row->error < 0 ? "%9s" : "", "");
     if (row->error >= 0)
         printf("%9.1e", row->error);
+    else
+        printf("%9s", "");
     printf("  G%s\n", row->unit);
 }
 

@@ -16,7 +16,11 @@
 
 #define AVX2   __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline)) AVX2
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 enum { MAX_DIM = 16, MAX_TILE = 8, LANES = 8, J_BLOCK = 512, MAX_THREADS = 64 };
 
@@ -52,10 +56,10 @@ INLINE __m256 exp_negative(__m256 x)
     const __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), magic);
     const __m256 k = _mm256_sub_ps(shifted, magic);
     const __m256 f = _mm256_fnmadd_ps(k, _mm256_set1_ps(0.693147182f), x);
-    __m256 p = _mm256_set1_ps(8.3698e-3f);
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(4.1917e-2f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(0.16666514f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(0.49999002f));
+    __m256 p = _mm256_set1_ps(8.31251126e-3f);
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(4.18902412e-2f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(0.166671157f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(0.499992311f));
     p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1));
     p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1));
     const __m256i bits =

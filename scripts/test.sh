@@ -188,13 +188,13 @@ validation_layer() {
 
 interpreter() {
     local planted=build-test/all/tests/planted bug
-    export DIPOLE_TEST_DEVICES=opencl VK_ICD_FILENAMES=$nothing/none.json DIPOLE_TEST_TINY=1
+    export DIPOLE_TEST_DEVICES=opencl DIPOLE_TEST_TINY=1 VK_ICD_FILENAMES=$nothing/none.json OCL_ICD_VENDORS=$nothing
     suite "OpenCL under oclgrind" all devices math tensor --wrapper "'$run' oclgrind" -t 4
     step "oclgrind: no false alarm" "$run" oclgrind $planted opencl:0 none
     for bug in out-of-bounds missing-barrier; do
         step "oclgrind notices $bug" caught oclgrind $planted opencl:0 $bug
     done
-    unset DIPOLE_TEST_DEVICES DIPOLE_TEST_TINY VK_ICD_FILENAMES
+    unset DIPOLE_TEST_DEVICES DIPOLE_TEST_TINY VK_ICD_FILENAMES OCL_ICD_VENDORS
 }
 
 packaging() {
