@@ -149,7 +149,7 @@ static_checks() {
 
 main_build() {
     rm -rf "$prefix"
-    step "build" scripts/build.sh build-test/all --prefix="$prefix" -Dbuildtype=debugoptimized -Dwerror=true \
+    step "build" scripts/build.sh build-test/all --prefix="$prefix" --libdir=lib -Dbuildtype=debugoptimized -Dwerror=true \
         -Dtests=enabled -Dcli=enabled -Dopencl=enabled -Dvulkan=enabled
     [ $failed -eq 0 ] || finish
     step "devices" check_devices

@@ -16,14 +16,14 @@ static void choose_variant(dp__gpu *gpu, dp__pair_plan *plan)
     plan->width = plan->call->n > 1 ? tuning.width : 1;
     plan->vectors = plan->unrolled && max_dim <= 4 ? tuning.pair_vectors : 1;
     plan->block = plan->unrolled ? 1 : cpu ? 8 : 4;
-    int cut = 1; /* the components that are cut into chunks */
+    plan->cut = 1;
     for (int o = 0; o < plan->expr->output_count; o++) {
         plan->dim[o] = DP_MAX2(plan->expr->nodes[plan->expr->outputs[o]].dim, 1);
         if (dp__pair_chunked(plan, o))
-            cut = plan->dim[o];
+            plan->cut = plan->dim[o];
     }
-    plan->chunk = DP_MIN2(cut, cpu ? 1024 : 32);
-    plan->chunks = DP_CEIL_DIV(cut, plan->chunk);
+    plan->chunk = DP_MIN2(plan->cut, cpu ? 1024 : 32);
+    plan->chunks = DP_CEIL_DIV(plan->cut, plan->chunk);
     for (int o = 0; o < plan->expr->output_count; o++)
         plan->states += dp__pair_chunked(plan, o) ? plan->chunk : plan->dim[o];
     plan->items_i = DP_CEIL_DIV(plan->call->n, (int64_t)plan->width * plan->vectors);
@@ -140,7 +140,7 @@ static dp_status launch(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass
                    {"IB", plan->vectors},
                    {"BLOCK", plan->block},
                    {"STATES", plan->states},
-                   {"DIM", plan->chunk * plan->chunks},
+                   {"DIM", plan->cut},
                    {"CHUNK", plan->chunk},
                    {"CHUNKS", plan->chunks},
                    {"UNROLLED", plan->unrolled},

@@ -14,12 +14,13 @@ typedef struct dp__pair_operand {
     int dim; /* components; 0: a scalar */
 } dp__pair_operand;
 
-/* The variant of the kernel body, see there: `unrolled`, W, IB, BLOCK, CHUNK, CHUNKS. */
+/* The variant of the kernel body, see there: `unrolled`, W, IB, BLOCK, DIM, CHUNK, CHUNKS. */
 typedef struct dp__pair_plan {
     const dp__pairwise_call *call;
     const dp__expr *expr; /* simplified */
     dp__pair_operand operand[DP_MAX_ARGS];
     int dim[DP_MAX_OUTPUTS]; /* components of each output, 1 for a scalar */
+    int cut;                 /* components that are cut into chunks, DIM; 1 where none are */
     int states;              /* reductions of one point i, in one chunk */
     bool unrolled;
     int width, vectors, block, chunk, chunks;
