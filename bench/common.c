@@ -11,6 +11,8 @@
 
 const char *const bench_potential_names[BENCH_POTENTIALS] = {"coulomb", "riesz", "gauss", "distance"};
 
+static clockid_t rate_clock = CLOCK_MONOTONIC;
+
 static _Noreturn void usage(const char *program, bool device, int status)
 {
     fprintf(status ? stderr : stdout,
@@ -21,6 +23,8 @@ static _Noreturn void usage(const char *program, bool device, int status)
             "  --n N, --m M      points of either side, multiples of 64; default: 16384\n"
             "  --seconds S       time for each measurement; default 0.5\n"
             "%s"
+            "  --cpu-time        per second of CPU time of all threads instead of the clock's: for CPUs that "
+            "others use too\n"
             "  --json            output for programs\n",
             program, device ? "  --device ID       default: the best there is\n" : "",
             device ? ", distance" : "",
@@ -70,6 +74,8 @@ bench_options bench_parse(int argc, char **argv, bool device)
             usage(argv[0], device, 0);
         else if (!strcmp(argv[a], "--json"))
             options.json = true;
+        else if (!strcmp(argv[a], "--cpu-time"))
+            rate_clock = CLOCK_PROCESS_CPUTIME_ID;
         else if (!strcmp(argv[a], "--suite"))
             options.suite = true;
         else if (a + 1 == argc || !set_option(&options, argv[a], argv[a + 1], device))
@@ -179,10 +185,10 @@ double bench_error(const bench_problem *problem)
     return error;
 }
 
-double bench_now(void)
+static double now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -191,12 +197,12 @@ bool bench_measure(bench_rates *rates, double seconds, double amount, bool (*run
     rates->count = 0;
     if (!run(data))
         return false;
-    const double start = bench_now();
-    while (rates->count < BENCH_MAX_SAMPLES && (rates->count < 3 || bench_now() - start < seconds)) {
-        const double begin = bench_now();
+    const double start = now(CLOCK_MONOTONIC);
+    while (rates->count < BENCH_MAX_SAMPLES && (rates->count < 3 || now(CLOCK_MONOTONIC) - start < seconds)) {
+        const double begin = now(rate_clock);
         if (!run(data))
             return false;
-        rates->value[rates->count++] = amount / (bench_now() - begin);
+        rates->value[rates->count++] = amount / (now(rate_clock) - begin);
     }
     return true;
 }

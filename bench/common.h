@@ -70,8 +70,6 @@ void bench_close(bench_problem *problem);
 double bench_error(const bench_problem *problem);
 #define BENCH_MAX_ERROR 3e-6
 
-double bench_now(void);
-
 /* Runs once to warm up, then until the time is over, at least 3 times. False where a run fails. */
 bool bench_measure(bench_rates *rates, double seconds, double amount, bool (*run)(void *), void *data);
 

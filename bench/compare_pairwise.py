@@ -317,7 +317,7 @@ def suite_lines(table, options):
             if name == "matmul":
                 lines.append(f"| matmul 1024^3 | {table.spread(program, key)} GFLOP/s | {figure(1e3 * 2 * 1024 ** 3 / rate)} ms |")
             else:
-                flops = f", {figure(7 * dim * rate * 1e-9)} GFLOP/s counted as 7 d a pair" if dim > 16 else ""
+                flops = f", {figure(5 * dim * rate * 1e-9)} GFLOP/s counted as 5 d a pair" if dim > 16 else ""
                 lines.append(f"| {name} d={dim}, {n} x {n}{', x = y' if same else ''} | {table.spread(program, key)} Gpairs/s"
                              f"{flops} | {figure(1e3 * n * n / rate)} ms |")
     return lines
