@@ -65,13 +65,13 @@ static void in_registers(dp_device *device)
 
 static void with_loops(dp_device *device)
 {
-    compare(device, 40, DP_SUM_J, let, outputs, 3);
-    compare(device, 40, DP_MAX_ALL, let, outputs, 2);
+    compare(device, 17, DP_SUM_J, let, outputs, 2);
+    compare(device, 17, DP_MAX_ALL, let, outputs, 1);
 }
 
 static void of_two_dimensions(dp_device *device)
 {
-    compare(device, 20, DP_SUM_J, let, of_two_sizes, 3);
+    compare(device, 9, DP_SUM_J, let, of_two_sizes, 2);
 }
 
 static void wrong_counts(dp_device *device)
