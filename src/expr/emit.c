@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Node n becomes the variable v<n>, in straight-line text v<n>_<c> for component c of a vector; see expr.h
- * for the two forms of the text. A product that only one sum or difference uses becomes part of an FMA.
+/* Node n becomes the variable v<n>, in straight-line text v<n>_<c> for component c of a vector; see expr.h for the
+ * two forms of the text. A product that only one sum or difference uses becomes part of an FMA.
  *
- * The form with loops goes by levels: a reduction over components is one level above what it reduces. The
- * phase of a level first computes the scalars that its vectors need and no loop has made yet, then one loop a
- * dimension makes its reductions. What depends on neither j nor a reduction stands outside of the loops over
- * the block. */
+ * The form with loops goes by levels: a reduction over components is one level above what it reduces. The phase of
+ * a level first computes the scalars that its vectors need and no loop has made yet, then one loop a dimension
+ * makes its reductions. What depends on neither j nor a reduction stands outside of the loops over the block. */
 #include "expr/expr.h"
 #include "expr/precision.h"
 

@@ -71,7 +71,7 @@ static void compare(dp_device *reference, const problem *p, inputs *in, float *m
         }
         moved[k] = kept;
         const double slope = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * (double)step);
-        assert_true(fabs(slope - (double)found[k]) <= 2e-3 * (1 + largest)); /* f32 values over the step */
+        assert_true(fabs(slope - (double)found[k]) <= 3e-4 * (1 + largest)); /* roundings of f32 values, over the step */
     }
 }
 
