@@ -64,7 +64,12 @@
 #define FLAT_ID (GLOBAL_ID(0) + GLOBAL_ID(1) * (int)get_global_size(0))
 #define LOCAL_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
 
-#define UNROLL _Pragma("unroll")
+/* A place in a buffer of floats, and element k from there on: what a loop reads with few address computations. */
+#define PLACE(name, buffer, index) __global const float *const name = (buffer) + (index)
+#define AT_PLACE(name, buffer, k) ((name)[k])
+
+#define UNROLL_LOOP _Pragma("unroll")
+#define UNROLL UNROLL_LOOP
 /* NO_CONTRACT, once before the functions of a body, and PRECISE before the type of every variable together
  * see to it that products and sums are rounded one by one. */
 #define NO_CONTRACT _Pragma("OPENCL FP_CONTRACT OFF")
@@ -142,9 +147,12 @@ typedef uint4 UINT4;
 #else
 #define FMA(x, y, z) ((x) * (y) + (z))
 #endif
+#include "x86.h"
+#ifndef HAVE_X86
 #define RSQRT(x) rsqrt(x)
-#define SQRT(x) sqrt(x)
 #define EXP(x) exp(x)
+#endif
+#define SQRT(x) sqrt(x)
 #define EXP2(x) exp2(x)
 #define LOG(x) log(x)
 #define LOG2(x) log2(x)

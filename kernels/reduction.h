@@ -6,6 +6,9 @@
  *        DECLARE_STATES(count)                                arrays of states, numbered by k below
  *        STATE_BEGIN(k)
  *        BLOCK_BEGIN(k) { BLOCK_ADD(k, value, index) ... } BLOCK_END(k)      value: REAL, index: INTS
+ *        BLOCK_ADD_PRODUCT(k, x, y, index)                    the same of x * y, in one rounding where that is one instruction
+ *    A part of a block may be added up in registers, in SPLIT (1 or 4) sums that do not wait for each other: between
+ *    SPLIT_BEGIN(part, k) and SPLIT_END(part, k), SPLIT_ADD(part, k, number, value, index) and SPLIT_ADD_PRODUCT of value `number`.
  * 2. Scalars: a state's lane is a pair (p, q); pairs merge into one, which is a result.
  *        p = STATE_P(k, lane);  q = STATE_Q(k, lane);         float p; SECOND q
  *        MERGE(p, q, other_p, other_q)
@@ -15,6 +18,9 @@
  * IDENTITY is the value that changes nothing. Sums: p + q is the total. Log-sum-exp: p is an integer, at least each value times
  * log2(e) unless none came, q the sum of 2^(value log2(e) - p): scaling by powers of two is exact. */
 #define SUM_BLOCK 128
+#ifndef SPLIT
+#define SPLIT 1
+#endif
 
 #define LOWEST (-3.40282347e38f)
 #define LOG2_E 1.44269504f
@@ -46,7 +52,21 @@
 #define STATE_BEGIN(k) state_total[k] = state_error[k] = SPLAT(0.0f)
 #define BLOCK_BEGIN(k) state_block[k] = SPLAT(0.0f)
 #define BLOCK_ADD(k, value, index) state_block[k] += (value)
+#define BLOCK_ADD_PRODUCT(k, x, y, index) state_block[k] = FMA(x, y, state_block[k])
 #define BLOCK_END(k) TWO_SUM(state_total[k], state_error[k], state_block[k])
+#if SPLIT == 1
+#define SPLIT_BEGIN(part, k) REAL part[1]; part[0] = state_block[k]
+#define SPLIT_END(part, k) state_block[k] = part[0]
+#else
+#define SPLIT_BEGIN(part, k)                                                                                 \
+    REAL part[4];                                                                                            \
+    part[0] = state_block[k];                                                                                \
+    part[1] = part[2] = part[3] = SPLAT(0.0f)
+#define SPLIT_END(part, k) state_block[k] = (part[0] + part[1]) + (part[2] + part[3])
+#endif
+#define SPLIT_ADD(part, k, number, value, index) part[(number) % SPLIT] += (value)
+#define SPLIT_ADD_PRODUCT(part, k, number, x, y, index)                                                      \
+    part[(number) % SPLIT] = FMA(x, y, part[(number) % SPLIT])
 #define STATE_P(k, lane) LANE(state_total[k], lane)
 #define STATE_Q(k, lane) LANE(state_error[k], lane)
 #define MERGE(p, q, other_p, other_q)                                                                        \
@@ -157,4 +177,14 @@
     } while (false)
 #define FINISH(p, q) ((q) > 0.0f ? NAN1 : (p))
 #endif
+#endif
+
+#ifndef BLOCK_ADD_PRODUCT
+#define BLOCK_ADD_PRODUCT(k, x, y, index) BLOCK_ADD(k, (x) * (y), index)
+#endif
+#ifndef SPLIT_ADD
+#define SPLIT_BEGIN(part, k)
+#define SPLIT_END(part, k)
+#define SPLIT_ADD(part, k, number, value, index) BLOCK_ADD(k, value, index)
+#define SPLIT_ADD_PRODUCT(part, k, number, x, y, index) BLOCK_ADD_PRODUCT(k, x, y, index)
 #endif

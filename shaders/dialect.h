@@ -35,7 +35,11 @@
 #define FLAT_ID (GLOBAL_ID(0) + GLOBAL_ID(1) * GX * GROUP_COUNT(0))
 #define LOCAL_BARRIER() barrier()
 
-#define UNROLL [[unroll]]
+#define PLACE(name, buffer, index) const int name = (index)
+#define AT_PLACE(name, buffer, k) (buffer[(name) + (k)])
+
+#define UNROLL_LOOP [[unroll]]
+#define UNROLL UNROLL_LOOP
 #define NO_CONTRACT
 #define PRECISE precise
 

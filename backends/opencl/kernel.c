@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Nothing that changes arithmetic: f32 means f32. */
-static const char options[] = "-cl-std=CL1.2";
+static const char options[] = "-cl-std=CL1.2 -w"; /* clang warns of the calling convention of vectors wider than registers */
 
 /* The compiler's log; NULL where there is none. Freed by the caller. */
 static char *build_log(const dp__cl_state *state, cl_program program)

@@ -14,7 +14,7 @@
 
 enum {
     LIVE = 1,
-    FUSED = 2,     /* a product inside an FMA: never a variable of its own */
+    FUSED = 2,     /* a product inside an FMA or an output: never a variable of its own */
     UNIFORM = 4,   /* the same for all pairs of a block */
     KEPT = 8,      /* an array over the block, made by an earlier scope */
     DECLARED = 16, /* uniform, made by an earlier scope */
@@ -26,7 +26,7 @@ enum {
 typedef struct emitter {
     const dp__expr *expr;
     dp__text *text;
-    bool unroll;
+    bool unroll, products;
     int indent;
     unsigned *flags;
     int *uses;  /* by live nodes and outputs */
@@ -98,9 +98,21 @@ static void mark_fused(emitter *e, int n)
     }
 }
 
+/* An output that is a product, or the negative of one. */
+static void mark_output(emitter *e, int output)
+{
+    const int product = at(e, output)->kind == DP__NODE_NEG ? at(e, output)->operand[0] : output;
+    if (at(e, product)->kind != DP__NODE_MUL || e->uses[product] != 1 || e->uses[output] != 1)
+        return;
+    e->flags[output] |= FUSED;
+    e->flags[product] |= FUSED;
+}
+
 static void analyse(emitter *e)
 {
     mark_live(e);
+    for (int o = 0; e->products && o < e->expr->output_count; o++)
+        mark_output(e, e->expr->outputs[o]);
     for (int n = 0; n < e->expr->node_count; n++) {
         const dp__node *node = at(e, n);
         if (!has(e, n, LIVE))
@@ -283,7 +295,26 @@ static void close_scope(emitter *e)
     LINE(e, "}");
 }
 
-#define BLOCK_LOOP "UNROLL for (int b = 0; b < BLOCK; b++)"
+/* A loop over the pairs of a block, in sub-blocks of SUB that are unrolled; closed by close_block. */
+static void open_sub_block(emitter *e)
+{
+    open_scope(e, "UNROLL for (int r = 0; r < SUB; r++)");
+    LINE(e, "const int b = s + r;");
+}
+
+static void open_block(emitter *e)
+{
+    open_scope(e, "for (int s = 0; s < BLOCK; s += SUB)");
+    open_sub_block(e);
+}
+
+static void close_block(emitter *e)
+{
+    close_scope(e);
+    close_scope(e);
+}
+
+#define SUB_LOOP "UNROLL for (int r = 0; r < SUB; r++)"
 
 static void add_statement(const emitter *e, int n, int c)
 {
@@ -294,13 +325,13 @@ static void add_statement(const emitter *e, int n, int c)
     dp__text_add(e->text, ";\n");
 }
 
-/* Adds component c of what reduction n reduces to its variable, or with `part` to its partial sum. */
+/* Adds component c of what reduction n reduces to its variable, or with `part` (and in loops) to its partial sum. */
 static void add_step(const emitter *e, int n, bool part, int c)
 {
     const int x = at(e, n)->operand[0];
     const spelling value = spell(e, x, c);
     char total[32];
-    snprintf(total, sizeof(total), "%c%d%s", part ? 'p' : 'v', n, e->unroll ? "" : "[b]");
+    snprintf(total, sizeof(total), "%c%d%s", part || !e->unroll ? 'p' : 'v', n, e->unroll ? "" : "[r]");
     begin_line(e);
     dp__text_add(e->text, "%s = ", total);
     if (has(e, x, FUSED))
@@ -315,7 +346,15 @@ static void add_step(const emitter *e, int n, bool part, int c)
 
 static void add_output(const emitter *e, int o, const char *component, int c)
 {
-    LINE(e, "OUTPUT(%d, %s, %s);", o, component, spell(e, e->expr->outputs[o], c).text);
+    const int output = e->expr->outputs[o];
+    if (!has(e, output, FUSED)) {
+        LINE(e, "OUTPUT(%d, %s, %s);", o, component, spell(e, output, c).text);
+        return;
+    }
+    const bool negative = at(e, output)->kind == DP__NODE_NEG;
+    const dp__node *product = at(e, negative ? at(e, output)->operand[0] : output);
+    LINE(e, "OUTPUT_PRODUCT(%d, %s, %s%s, %s);", o, component, negative ? "-" : "",
+         spell(e, product->operand[0], c).text, spell(e, product->operand[1], c).text);
 }
 
 /* The straight-line form. */
@@ -326,14 +365,30 @@ static bool is_blocked(const emitter *e, int n)
     return at(e, n)->kind == DP__NODE_SUM && at(e, at(e, n)->operand[0])->dim > DP__SUM_BLOCK;
 }
 
+/* Component 0 of what reduction n reduces becomes its variable. */
+static void add_first_step(const emitter *e, int n)
+{
+    const int x = at(e, n)->operand[0];
+    begin_line(e);
+    dp__text_add(e->text, "REAL v%d = ", n);
+    if (has(e, x, FUSED))
+        add_value(e, x, 0);
+    else
+        dp__text_add(e->text, "%s", spell(e, x, 0).text);
+    dp__text_add(e->text, ";\n");
+}
+
 static void unroll_reduction(const emitter *e, int n)
 {
     const int dim = at(e, at(e, n)->operand[0])->dim;
     const bool blocked = is_blocked(e, n);
-    LINE(e, "REAL v%d = %s;", n, neutral(e, n));
-    if (blocked)
+    if (blocked) {
+        LINE(e, "REAL v%d = SPLAT(0.0f);", n);
         LINE(e, "REAL p%d, e%d = SPLAT(0.0f);", n, n);
-    for (int c = 0; c < dim; c++) {
+    } else {
+        add_first_step(e, n);
+    }
+    for (int c = blocked ? 0 : 1; c < dim; c++) {
         if (blocked && c % DP__SUM_BLOCK == 0)
             LINE(e, "p%d = SPLAT(0.0f);", n);
         add_step(e, n, blocked, c);
@@ -392,6 +447,16 @@ static void close_over(emitter *e, unsigned flag, bool vectors)
             flag_operands(e, n, flag);
 }
 
+/* What output o's statement reads: the output, or the factors of a product. */
+static void flag_output(emitter *e, int o, unsigned flag)
+{
+    const int output = e->expr->outputs[o];
+    if (has(e, output, FUSED))
+        flag_operands(e, output, flag);
+    else
+        e->flags[output] |= flag;
+}
+
 static void clear(emitter *e, unsigned flag)
 {
     for (int n = 0; n < e->expr->node_count; n++)
@@ -433,16 +498,14 @@ static void add_wanted_scalars(emitter *e)
     add_flagged(e, NEEDED, false, true);
     if (!any)
         return;
-    open_scope(e, BLOCK_LOOP);
+    open_block(e);
     add_flagged(e, NEEDED, false, false);
-    close_scope(e);
+    close_block(e);
 }
 
-/* Inside a loop over components: the wanted vectors, and the loop over the block, left open. */
-static void open_block(emitter *e)
+/* Inside a loop over components and one over pairs: the wanted vectors that differ between pairs. */
+static void add_wanted_vectors(emitter *e)
 {
-    add_flagged(e, WANTED, true, true);
-    open_scope(e, BLOCK_LOOP);
     for (int n = 0; n < e->expr->node_count; n++)
         if (has(e, n, WANTED) && is_load(e, n) && at(e, n)->dim == 0 && !is_available(e, n))
             add_statement(e, n, 0);
@@ -462,7 +525,7 @@ static int next_in_phase(const emitter *e, int n, int level, int dim)
     for (int n = next_in_phase(e, 0, level, dim); n < e->expr->node_count;                                   \
          n = next_in_phase(e, n + 1, level, dim))
 
-/* The loops over the components of a phase: over blocks of DP__SUM_BLOCK where there are more. */
+/* The loops over the components of a phase, for a sub-block of pairs: over blocks of DP__SUM_BLOCK where there are more. */
 static void add_component_loop(emitter *e, int level, int dim)
 {
     const bool blocked = dim > DP__SUM_BLOCK;
@@ -473,26 +536,27 @@ static void add_component_loop(emitter *e, int level, int dim)
         snprintf(head, sizeof(head), "for (int c0 = 0; c0 < %d; c0 += %d)", dim, step);
         open_scope(e, head);
         FOR_PHASE(n)
-        if (is_blocked(e, n)) {
-            LINE(e, "REAL p%d[BLOCK];", n);
-            LINE(e, BLOCK_LOOP " p%d[b] = SPLAT(0.0f);", n);
-        }
+        if (is_blocked(e, n))
+            LINE(e, SUB_LOOP " p%d[r] = SPLAT(0.0f);", n);
         snprintf(head, sizeof(head), "for (int c = c0; c < (c0 + %d < %d ? c0 + %d : %d); c++)", step, dim,
                  step, dim);
     }
     open_scope(e, head);
-    open_block(e);
-    FOR_PHASE(n) add_step(e, n, is_blocked(e, n), 0);
+    add_flagged(e, WANTED, true, true);
+    open_sub_block(e);
+    add_wanted_vectors(e);
+    FOR_PHASE(n) add_step(e, n, true, 0);
     close_scope(e);
     close_scope(e);
     if (blocked) {
         FOR_PHASE(n)
         if (is_blocked(e, n))
-            LINE(e, BLOCK_LOOP " TWO_SUM(v%d[b], e%d[b], p%d[b]);", n, n, n);
+            LINE(e, SUB_LOOP " TWO_SUM(t%d[r], e%d[r], p%d[r]);", n, n, n);
         close_scope(e);
     }
 }
 
+/* The reductions of a phase for each sub-block: p<n> are partial sums, t<n> and e<n> the totals of long ones. */
 static void emit_phase(emitter *e, int level, int dim)
 {
     clear(e, WANTED);
@@ -503,16 +567,32 @@ static void emit_phase(emitter *e, int level, int dim)
     {
         e->flags[n] |= KEPT;
         LINE(e, "REAL v%d[BLOCK];", n);
-        LINE(e, BLOCK_LOOP " v%d[b] = %s;", n, neutral(e, n));
+    }
+    open_scope(e, "for (int s = 0; s < BLOCK; s += SUB)");
+    FOR_PHASE(n)
+    {
+        LINE(e, "REAL p%d[SUB];", n);
+        LINE(e, SUB_LOOP " p%d[r] = %s;", n, neutral(e, n));
         if (is_blocked(e, n)) {
-            LINE(e, "REAL e%d[BLOCK];", n);
-            LINE(e, BLOCK_LOOP " e%d[b] = SPLAT(0.0f);", n);
+            LINE(e, "REAL t%d[SUB], e%d[SUB];", n, n);
+            LINE(e, SUB_LOOP " t%d[r] = e%d[r] = SPLAT(0.0f);", n, n);
         }
     }
     add_component_loop(e, level, dim);
     FOR_PHASE(n)
     if (is_blocked(e, n))
-        LINE(e, BLOCK_LOOP " v%d[b] = v%d[b] + e%d[b];", n, n, n);
+        LINE(e, SUB_LOOP " v%d[s + r] = t%d[r] + e%d[r];", n, n, n);
+    else
+        LINE(e, SUB_LOOP " v%d[s + r] = p%d[r];", n, n);
+    close_scope(e);
+}
+
+/* The statement before or behind the loop over a block's pairs, for each output of this dimension. */
+static void add_outputs_line(const emitter *e, const char *macro, const char *component, int dim)
+{
+    for (int o = 0; o < e->expr->output_count; o++)
+        if (at(e, e->expr->outputs[o])->dim == dim)
+            LINE(e, "%s(%d, %s);", macro, o, component);
 }
 
 static void emit_scalar_outputs(emitter *e)
@@ -522,7 +602,7 @@ static void emit_scalar_outputs(emitter *e)
     clear(e, NEEDED | TO_KEEP);
     for (int o = 0; o < expr->output_count; o++) {
         if (at(e, expr->outputs[o])->dim == 0) {
-            e->flags[expr->outputs[o]] |= NEEDED;
+            flag_output(e, o, NEEDED);
             any = true;
         }
     }
@@ -530,12 +610,14 @@ static void emit_scalar_outputs(emitter *e)
         return;
     close_over(e, NEEDED, false);
     add_flagged(e, NEEDED, false, true);
-    open_scope(e, BLOCK_LOOP);
+    add_outputs_line(e, "OUTPUT_BEGIN", "0", 0);
+    open_block(e);
     add_flagged(e, NEEDED, false, false);
     for (int o = 0; o < expr->output_count; o++)
         if (at(e, expr->outputs[o])->dim == 0)
             add_output(e, o, "0", 0);
-    close_scope(e);
+    close_block(e);
+    add_outputs_line(e, "OUTPUT_END", "0", 0);
 }
 
 static void emit_vector_outputs(emitter *e, int dim)
@@ -544,15 +626,20 @@ static void emit_vector_outputs(emitter *e, int dim)
     clear(e, WANTED);
     for (int o = 0; o < expr->output_count; o++)
         if (at(e, expr->outputs[o])->dim == dim)
-            e->flags[expr->outputs[o]] |= WANTED;
+            flag_output(e, o, WANTED);
     close_over(e, WANTED, true);
     add_wanted_scalars(e);
     open_scope(e, "for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++)");
-    open_block(e);
+    add_flagged(e, WANTED, true, true);
+    add_outputs_line(e, "OUTPUT_BEGIN", "c", dim);
+    open_scope(e, "UNROLL for (int r = 0; r < BLOCK; r++)");
+    LINE(e, "const int b = r;");
+    add_wanted_vectors(e);
     for (int o = 0; o < expr->output_count; o++)
         if (at(e, expr->outputs[o])->dim == dim)
             add_output(e, o, "c", 0);
     close_scope(e);
+    add_outputs_line(e, "OUTPUT_END", "c", dim);
     close_scope(e);
 }
 
@@ -580,7 +667,8 @@ static void emit_loops(emitter *e)
 void dp__expr_emit(const dp__expr *expr, const dp__emit_options *options, dp__text *text)
 {
     const size_t count = (size_t)expr->node_count;
-    emitter e = {.expr = expr, .text = text, .unroll = options->unroll, .indent = options->indent};
+    emitter e = {.expr = expr, .text = text, .unroll = options->unroll,
+                 .products = options->products, .indent = options->indent};
     e.flags = dp__alloc(count, sizeof(*e.flags));
     e.uses = dp__alloc(count, sizeof(*e.uses));
     e.level = dp__alloc(count, sizeof(*e.level));

@@ -157,18 +157,24 @@ int dp__expr_max_dim(const dp__expr *expr);
  *   OUTPUT(o, c, value);   for each output o and component c.
  * For map and for pairs of low dimension: the text stands once, inside the body's loops.
  *
- * unroll = false: vectors are walked by loops over the component, for a block of BLOCK pairs at once, and never stored. The
- * text is a sequence of phases at the top level of the pair loop's body:
- *     REAL v4[BLOCK];  UNROLL for (int b = 0; b < BLOCK; b++) v4[b] = SPLAT(0.0f);
- *     for (int c = 0; c < 100; c++) { ... UNROLL for (int b = 0; b < BLOCK; b++) { ... v4[b] = FMA(v3, v3, v4[b]); } }
+ * unroll = false: vectors are walked by loops over the component, for a block of BLOCK pairs, and never stored. The text is a
+ * sequence of phases at the top level of the pair loop's body. Sums over components keep their values in registers for SUB
+ * pairs at a time:
+ *     REAL v4[BLOCK];
+ *     for (int s = 0; s < BLOCK; s += SUB) {
+ *         REAL p4[SUB];  ...  for (int c = 0; c < 100; c++) { ... UNROLL for (int r = 0; r < SUB; r++) { const int b = s + r; ...
+ *                                                             p4[r] = FMA(v3, v3, p4[r]); } }
+ *         UNROLL for (int r = 0; r < SUB; r++) v4[s + r] = p4[r]; }
  *   then scalars that a later loop over components needs, kept as v7[BLOCK], and so on, and last
- *     UNROLL for (int b = 0; b < BLOCK; b++) { ... OUTPUT(o, 0, value); }               for scalar outputs,
- *     for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++) { UNROLL for b { ... OUTPUT(o, c, value); } }   for vector outputs.
- * SYM<s>_J(c) may use the variable b, the pair's number in the block; so may OUTPUT. Sums over components run in blocks of
+ *     OUTPUT_BEGIN(o, 0);  for each b { ... OUTPUT(o, 0, value); }  OUTPUT_END(o, 0);                    for scalar outputs, and
+ *     for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++) { OUTPUT_BEGIN(o, c);  UNROLL for each b { ... OUTPUT(o, c, value); }
+ *                                                             OUTPUT_END(o, c); }                     for vector outputs.
+ * SYM<s>_J(c) may use the variable b, the pair's number in the block; so may OUTPUT, and r, its number in an unrolled loop. Sums over components run in blocks of
  * at most 128 additions before TWO_SUM adds them to the total, so that their error does not grow with the dimension. What
  * depends on neither j nor a sum over components stands before the loops over b. */
 typedef struct dp__emit_options {
     bool unroll;
+    bool products; /* an output that is a product is written OUTPUT_PRODUCT(o, c, x, y): a sum makes it an FMA */
     int indent; /* spaces before each line */
 } dp__emit_options;
 void dp__expr_emit(const dp__expr *expr, const dp__emit_options *options, dp__text *text);

@@ -60,6 +60,11 @@ typedef struct dp__tuning {
     uint32_t heavy;   /* and where each has much: pairwise, conv2d */
     uint32_t lanes;   /* work-items that share one reduction through local memory, a power of two */
     int pair_vectors; /* vectors of i that a work-item of `pairwise` holds */
+    int pair_unroll;  /* most components of vectors that it keeps in registers; larger ones are walked by loops, with */
+    int pair_width;   /* W, */
+    int pair_block;   /* values of j at once, a power of two up to 128, */
+    int pair_sub;     /* so many of them in registers, */
+    int pair_chunk;   /* and components of an output in one work-item */
     int pair_items;   /* work-items of `pairwise` that keep a compute unit busy */
     double work;      /* FLOPs that one launch may take: well under a second, for watchdogs */
     int64_t rounds;   /* of all its loops together that a work-item may take */

@@ -45,8 +45,7 @@ static void test_emit_unrolled(void **state)
                "    REAL v1_0 = SYM0_J(0);\n"
                "    REAL v1_1 = SYM0_J(1);\n"
                "    REAL v1_2 = SYM0_J(2);\n"
-               "    REAL v3 = SPLAT(0.0f);\n"
-               "    v3 = FMA(v0_0, v1_0, v3);\n"
+               "    REAL v3 = v0_0 * v1_0;\n"
                "    v3 = FMA(v0_1, v1_1, v3);\n"
                "    v3 = FMA(v0_2, v1_2, v3);\n"
                "    OUTPUT(0, 0, v3);\n");
@@ -54,8 +53,7 @@ static void test_emit_unrolled(void **state)
                "    REAL v1_0 = SYM0_I(0);\n"
                "    REAL v1_1 = SYM0_I(1);\n"
                "    REAL v1_2 = SYM0_I(2);\n"
-               "    REAL v3 = SPLAT(0.0f);\n"
-               "    v3 = FMA(SPLAT(0.0f), v1_0, v3);\n"
+               "    REAL v3 = SPLAT(0.0f) * v1_0;\n"
                "    v3 = FMA(SPLAT(1.0f), v1_1, v3);\n"
                "    v3 = FMA(SPLAT(2.0f), v1_2, v3);\n"
                "    OUTPUT(0, 0, v3);\n");
@@ -84,24 +82,34 @@ static void test_emit_loops(void **state)
     (void)state;
     check_emit("q[j] * (x[i] - x[j]) * rsqrt(sqdist(x[i], x[j]) + eps)", false,
                "    REAL v6[BLOCK];\n"
-               "    UNROLL for (int b = 0; b < BLOCK; b++) v6[b] = SPLAT(0.0f);\n"
-               "    for (int c = 0; c < 3; c++) {\n"
-               "        REAL v1 = SYM0_I(c);\n"
-               "        UNROLL for (int b = 0; b < BLOCK; b++) {\n"
-               "            REAL v2 = SYM0_J(c);\n"
-               "            REAL v3 = v1 - v2;\n"
-               "            v6[b] = FMA(v3, v3, v6[b]);\n"
+               "    for (int s = 0; s < BLOCK; s += SUB) {\n"
+               "        REAL p6[SUB];\n"
+               "        UNROLL for (int r = 0; r < SUB; r++) p6[r] = SPLAT(0.0f);\n"
+               "        for (int c = 0; c < 3; c++) {\n"
+               "            REAL v1 = SYM0_I(c);\n"
+               "            UNROLL for (int r = 0; r < SUB; r++) {\n"
+               "                const int b = s + r;\n"
+               "                REAL v2 = SYM0_J(c);\n"
+               "                REAL v3 = v1 - v2;\n"
+               "                p6[r] = FMA(v3, v3, p6[r]);\n"
+               "            }\n"
                "        }\n"
+               "        UNROLL for (int r = 0; r < SUB; r++) v6[s + r] = p6[r];\n"
                "    }\n"
                "    REAL v9[BLOCK];\n"
                "    REAL v7 = SYM3_C(0);\n"
-               "    UNROLL for (int b = 0; b < BLOCK; b++) {\n"
-               "        REAL v8 = v6[b] + v7;\n"
-               "        v9[b] = RSQRT(v8);\n"
+               "    for (int s = 0; s < BLOCK; s += SUB) {\n"
+               "        UNROLL for (int r = 0; r < SUB; r++) {\n"
+               "            const int b = s + r;\n"
+               "            REAL v8 = v6[b] + v7;\n"
+               "            v9[b] = RSQRT(v8);\n"
+               "        }\n"
                "    }\n"
                "    for (int c = FIRST_COMPONENT; c < END_COMPONENT; c++) {\n"
                "        REAL v1 = SYM0_I(c);\n"
-               "        UNROLL for (int b = 0; b < BLOCK; b++) {\n"
+               "        OUTPUT_BEGIN(0, c);\n"
+               "        UNROLL for (int r = 0; r < BLOCK; r++) {\n"
+               "            const int b = r;\n"
                "            REAL v0 = SYM2_J(0);\n"
                "            REAL v2 = SYM0_J(c);\n"
                "            REAL v3 = v1 - v2;\n"
@@ -109,7 +117,22 @@ static void test_emit_loops(void **state)
                "            REAL v10 = v4 * v9[b];\n"
                "            OUTPUT(0, c, v10);\n"
                "        }\n"
+               "        OUTPUT_END(0, c);\n"
                "    }\n");
+}
+
+static void test_emit_products(void **state)
+{
+    (void)state;
+    dp__expr *expr = simplified("q[i] * q[j], -(q[i] * (q[j] + 1)), q[i] + q[j]");
+    dp__text text = {0};
+    dp__expr_emit(expr, &(dp__emit_options){.unroll = true, .products = true}, &text);
+    assert_int_equal(occurrences(text.data, "OUTPUT_PRODUCT(0, 0, v"), 1);
+    assert_int_equal(occurrences(text.data, "OUTPUT_PRODUCT(1, 0, -v"), 1);
+    assert_int_equal(occurrences(text.data, "OUTPUT(2, 0, v"), 1);
+    assert_int_equal(occurrences(text.data, " * "), 0);
+    dp__text_free(&text);
+    dp__expr_free(&expr);
 }
 
 static void test_emit_phases(void **state)
@@ -141,7 +164,7 @@ static void test_emit_phases(void **state)
         text = emitted(expr, unroll != 0);
         assert_int_equal(occurrences(text, "TWO_SUM("), unroll ? 7 : 1);
         assert_int_equal(occurrences(text, "for (int c0 = 0; c0 < 784; c0 += 128)"), unroll ? 0 : 1);
-        assert_int_equal(occurrences(text, "MAX("), unroll ? 784 : 1);
+        assert_int_equal(occurrences(text, "MAX("), unroll ? 783 : 1);
         free(text);
     }
     dp__expr_free(&expr);
@@ -204,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_emit_unrolled),
         cmocka_unit_test(test_emit_loops),
+        cmocka_unit_test(test_emit_products),
         cmocka_unit_test(test_emit_phases),
         cmocka_unit_test(test_emit_any),
     };

@@ -5,24 +5,24 @@
 #include "gpu/plans/reduce.h"
 #include <math.h>
 
-#define UNROLL_DIM 16 /* vectors of more components are walked by loops */
-
 static void choose_variant(dp__gpu *gpu, dp__pair_plan *plan)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
-    const bool cpu = gpu->limits.type == DP_DEVICE_CPU;
     const int max_dim = dp__expr_max_dim(plan->expr);
-    plan->unrolled = max_dim <= UNROLL_DIM;
-    plan->width = plan->call->n > 1 ? tuning.width : 1;
+    plan->unrolled = max_dim <= tuning.pair_unroll;
+    plan->width = plan->call->n == 1 ? 1 : plan->unrolled ? tuning.width : tuning.pair_width;
     plan->vectors = plan->unrolled && max_dim <= 4 ? tuning.pair_vectors : 1;
-    plan->block = plan->unrolled ? 1 : cpu ? 8 : 4;
+    plan->block = plan->unrolled ? 1 : tuning.pair_block;
+    while (plan->block > DP_MAX2(plan->call->m, 1))
+        plan->block /= 2;
+    plan->sub = DP_MIN2(plan->block, tuning.pair_sub);
     plan->cut = 1;
     for (int o = 0; o < plan->expr->output_count; o++) {
         plan->dim[o] = DP_MAX2(plan->expr->nodes[plan->expr->outputs[o]].dim, 1);
         if (dp__pair_chunked(plan, o))
             plan->cut = plan->dim[o];
     }
-    plan->chunk = DP_MIN2(plan->cut, cpu ? 1024 : 32);
+    plan->chunk = DP_MIN2(plan->cut, tuning.pair_chunk);
     plan->chunks = DP_CEIL_DIV(plan->cut, plan->chunk);
     for (int o = 0; o < plan->expr->output_count; o++)
         plan->states += dp__pair_chunked(plan, o) ? plan->chunk : plan->dim[o];
@@ -73,9 +73,8 @@ static dp_status choose_operands(dp__gpu *gpu, dp__pair_plan *plan)
         if (operand->j || operand->call || !stage)
             operand->binding = plan->bindings++;
         if (stage) {
-            /* A vector load at the last points may read up to W - 1 elements more: of the next row, or of the one row that the
-             * tensor has too many. */
-            const dp_shape shape = {2, {operand->dim + 1, DP_MAX2(plan->call->n, plan->width)}};
+            const int64_t panel = plan->width > 1 ? plan->width : plan->call->n;
+            const dp_shape shape = {3, {DP_CEIL_DIV(plan->call->n, panel), operand->dim, panel}};
             operand->staged = dp__tensor_create(gpu->device, DP_F32, shape);
             if (!operand->staged)
                 return DP_ERROR_MEMORY;
@@ -91,7 +90,29 @@ static void release_operands(dp__pair_plan *plan)
         dp_tensor_release(&plan->operand[s].staged);
 }
 
-/* Copies x[i] as [d, n] into the staged tensors. */
+/* Rows `from` .. `end` - 1 of x, [n, d], which are whole panels or a part of one, into the staged tensor's layout. */
+static dp_status stage_rows(dp__gpu *gpu, const dp__pair_operand *operand, int64_t from, int64_t end)
+{
+    const int64_t panel = operand->staged->shape.dim[2], lanes = DP_MIN2(panel, end - from);
+    dp_tensor *in = dp__tensor_view((dp_tensor *)operand->tensor);
+    dp_tensor *out = dp__tensor_view(operand->staged);
+    dp_status status = DP_ERROR_MEMORY;
+    if (in && out) {
+        const int64_t row = in->stride[0], column = in->stride[1];
+        const dp_shape shape = {3, {(end - from) / lanes, operand->dim, lanes}};
+        in->shape = out->shape = shape;
+        in->offset += from * row;
+        in->stride[0] = panel * row;
+        in->stride[1] = column;
+        in->stride[2] = row;
+        out->offset += from * operand->dim;
+        status = dp__plan_copy(gpu, &(dp__copy_call){in, out});
+    }
+    dp_tensor_release(&in);
+    dp_tensor_release(&out);
+    return status;
+}
+
 static dp_status stage(dp__gpu *gpu, const dp__pair_plan *plan)
 {
     dp_status status = DP_OK;
@@ -99,13 +120,11 @@ static dp_status stage(dp__gpu *gpu, const dp__pair_plan *plan)
         const dp__pair_operand *operand = &plan->operand[s];
         if (!operand->staged)
             continue;
-        dp_tensor *in = dp_transpose((dp_tensor *)operand->tensor, 0, 1);
-        dp_tensor *out = dp_slice(operand->staged, 0, 0, operand->dim, 1);
-        dp_tensor *narrow = out ? dp_slice(out, 1, 0, plan->call->n, 1) : NULL;
-        status = in && narrow ? dp__plan_copy(gpu, &(dp__copy_call){in, narrow}) : DP_ERROR_MEMORY;
-        dp_tensor_release(&in);
-        dp_tensor_release(&out);
-        dp_tensor_release(&narrow);
+        const int64_t n = plan->call->n, whole = n - n % operand->staged->shape.dim[2];
+        if (whole > 0)
+            status = stage_rows(gpu, operand, 0, whole);
+        if (status == DP_OK && whole < n)
+            status = stage_rows(gpu, operand, whole, n);
     }
     return status;
 }
@@ -139,6 +158,8 @@ static dp_status launch(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass
     } defines[] = {{"W", plan->width},
                    {"IB", plan->vectors},
                    {"BLOCK", plan->block},
+                   {"SUB", plan->sub},
+                   {"SPLIT", plan->block < 16 ? 1 : 4},
                    {"STATES", plan->states},
                    {"DIM", plan->cut},
                    {"CHUNK", plan->chunk},
@@ -173,7 +194,7 @@ static dp_status launch_all(dp__gpu *gpu, const dp__pair_plan *plan, const pair_
     const int64_t at_once = DP_MAX2((int64_t)DP_MIN2(tuning.work / DP_MAX2(flops, 1), 1e9), tuning.heavy);
     dp__text bindings = {0}, formula = {0};
     dp__pair_bindings(plan, pass->indices != NULL, &bindings);
-    dp__expr_emit(plan->expr, &(dp__emit_options){.unroll = plan->unrolled, .indent = 16}, &formula);
+    dp__expr_emit(plan->expr, &(dp__emit_options){.unroll = plan->unrolled, .products = true, .indent = 16}, &formula);
     dp_status status = DP_OK;
     if (bindings.failed || formula.failed)
         status = dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel pairwise");
@@ -262,13 +283,13 @@ static dp_status run_expr(dp__gpu *gpu, const dp__pairwise_call *call, const dp_
 }
 
 /* A kernel cuts the components of its vector outputs into chunks alike, so they must have the same number of them. */
-static bool fit_together(const dp__expr *expr)
+static bool fit_together(dp__gpu *gpu, const dp__expr *expr)
 {
     int dim = 0;
     for (int o = 0; o < expr->output_count; o++) {
         const int own = expr->nodes[expr->outputs[o]].dim;
         if (dim > 0 && own > 0 && own != dim)
-            return dp__expr_max_dim(expr) <= UNROLL_DIM;
+            return dp__expr_max_dim(expr) <= dp__tuning_of(&gpu->limits).pair_unroll;
         dim = DP_MAX2(dim, own);
     }
     return true;
@@ -302,7 +323,7 @@ dp_status dp__plan_pairwise(dp__gpu *gpu, const dp__pairwise_call *call)
     dp__expr *expr = dp__expr_simplify(call->expr);
     if (!expr)
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");
-    const dp_status status = fit_together(expr) ? run_expr(gpu, call, expr) : run_apart(gpu, call, expr);
+    const dp_status status = fit_together(gpu, expr) ? run_expr(gpu, call, expr) : run_apart(gpu, call, expr);
     dp__expr_free(&expr);
     return status;
 }

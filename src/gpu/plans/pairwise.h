@@ -8,13 +8,13 @@
 /* What one symbol is in the kernel. */
 typedef struct dp__pair_operand {
     const dp_tensor *tensor; /* NULL: a scalar of the call */
-    dp_tensor *staged;       /* [d, points i] for vector loads over i, where vectors are walked by loops */
+    dp_tensor *staged;       /* where vectors are walked by loops: [panels of W points i, d, W] or, with scalars, [d, points i] */
     bool i, j, call;         /* the sides it is used on */
     int binding, staged_binding;
     int dim; /* components; 0: a scalar */
 } dp__pair_operand;
 
-/* The variant of the kernel body, see there: `unrolled`, W, IB, BLOCK, DIM, CHUNK, CHUNKS. */
+/* The variant of the kernel body, see there: `unrolled`, W, IB, BLOCK, SUB, DIM, CHUNK, CHUNKS. */
 typedef struct dp__pair_plan {
     const dp__pairwise_call *call;
     const dp__expr *expr; /* simplified */
@@ -23,7 +23,7 @@ typedef struct dp__pair_plan {
     int cut;                 /* components that are cut into chunks, DIM; 1 where none are */
     int states;              /* reductions of one point i, in one chunk */
     bool unrolled;
-    int width, vectors, block, chunk, chunks;
+    int width, vectors, block, sub, chunk, chunks;
     int64_t items_i; /* work-items along i */
     int64_t parts, part;
     int bindings; /* buffers before the results */

@@ -108,8 +108,11 @@ static void emit_i_side(const dp__pair_plan *plan, dp__text *text)
     dp__text_add(text, "\n");
     for (int s = 0; s < plan->expr->symbol_count; s++) {
         const dp__pair_operand *operand = &plan->operand[s];
-        if (operand->staged)
-            dp__text_add(text, "#define SYM%d_I(c) LOAD(b%d, (c) * max(n, W) + first_i)\n", s, operand->staged_binding);
+        if (operand->staged && plan->width > 1)
+            dp__text_add(text, "#define SYM%d_I(c) LOAD(b%d, first_i * %d + (c) * W)\n", s, operand->staged_binding,
+                         operand->dim);
+        else if (operand->staged)
+            dp__text_add(text, "#define SYM%d_I(c) b%d[(c) * n + first_i]\n", s, operand->staged_binding);
         else if (operand->i && plan->unrolled)
             dp__text_add(text, "#define SYM%d_I(c) x%d[b * %d + (c)]\n", s, s, DP_MAX2(operand->dim, 1));
         else if (operand->i)
@@ -117,7 +120,7 @@ static void emit_i_side(const dp__pair_plan *plan, dp__text *text)
     }
 }
 
-/* y<s>_<c> in registers, or with loops the places of a block's rows; the last row is repeated. */
+/* y<s>_<c> in registers, or with loops the place of a block's first row. */
 static void emit_j_side(const dp__pair_plan *plan, dp__text *text)
 {
     dp__text_add(text, "#define LOAD_J");
@@ -126,10 +129,7 @@ static void emit_j_side(const dp__pair_plan *plan, dp__text *text)
         if (!operand->j)
             continue;
         if (!plan->unrolled)
-            dp__text_add(text,
-                         " int at%d[BLOCK]; UNROLL for (int b = 0; b < BLOCK; b++) at%d[b] = offset%d + min(j + b, m - 1) "
-                         "* row%d;",
-                         s, s, s, s);
+            dp__text_add(text, " PLACE(at%d, b%d, offset%d + first_j * row%d);", s, operand->binding, s, s);
         for (int c = 0; plan->unrolled && c < DP_MAX2(operand->dim, 1); c++)
             dp__text_add(text, " const REAL y%d_%d = SPLAT(b%d[offset%d + j * row%d + %d * column%d]);", s, c,
                          operand->binding, s, s, c, s);
@@ -140,7 +140,8 @@ static void emit_j_side(const dp__pair_plan *plan, dp__text *text)
         if (operand->j && plan->unrolled)
             dp__text_add(text, "#define SYM%d_J(c) y%d_##c\n", s, s);
         else if (operand->j)
-            dp__text_add(text, "#define SYM%d_J(c) SPLAT(b%d[at%d[b] + (c) * column%d])\n", s, operand->binding, s, s);
+            dp__text_add(text, "#define SYM%d_J(c) SPLAT(AT_PLACE(at%d, b%d, b * row%d + (c) * column%d))\n", s, s,
+                         operand->binding, s, s);
     }
 }
 
