@@ -9,13 +9,13 @@
 
 /* A step of Newton's, e + e t with t = (1 - x e^2) / 2: the estimate e has a relative error of at most 1.5 2^-12 (by the
  * instruction's definition), of which the step leaves at most 3/2 e^2, 3.4 u, always too small; 2^-24 more in its constant takes 1 u
- * of that away. With the roundings of x e, 0.5 u, and of the sum, 1 u: 3.9 u. t is a NaN where x is 0 or infinite; then -0.5 keeps
+ * of that away. With the roundings of x e, 0.5 u, and of the sum, 1 u: 3.9 u. t is a NaN where x is 0 or infinite; then 0.5 keeps
  * the estimate's infinity or 0. */
 static float8 x86_rsqrt8(float8 x)
 {
     const float8 e = __builtin_ia32_rsqrtps256(x);
     const float8 t = fma(x * -0.5f * e, e, (float8)(0.50000006f));
-    return fma(e, __builtin_ia32_maxps256(t, (float8)(-0.5f)), e);
+    return fma(e, __builtin_ia32_minps256(t, (float8)(0.5f)), e);
 }
 
 /* exp(x) = 2^n exp(f): n is x log2(e), rounded to an integer by adding 1.5 2^23, |f| <= ln(2) / 2, exp(f) a minimax polynomial
