@@ -18,27 +18,43 @@ static float8 x86_rsqrt8(float8 x)
     return fma(e, __builtin_ia32_minps256(t, (float8)(0.5f)), e);
 }
 
-/* exp(x) = 2^n exp(f): n is x log2(e), rounded to an integer by adding 1.5 2^23, |f| <= ln(2) / 2, exp(f) a minimax polynomial
- * of degree 5. The polynomial is doubled and the power halved, so that n = 128 is in range. One constant for ln(2) leaves
- * n 1.5e-9 of error in f, small next to the 2 u |x| that exp may have. Below the least normal number the result is 0. */
+/* factor exp(f) for |f| <= ln(2) / 2: a minimax polynomial of degree 5. */
+static float8 x86_exp_fraction(float8 f, float factor)
+{
+    float8 p = fma(f, (float8)(factor * 0.00831251126f), (float8)(factor * 0.0418902412f));
+    p = fma(p, f, (float8)(factor * 0.166671157f));
+    p = fma(p, f, (float8)(factor * 0.499992311f));
+    p = fma(p, f, (float8)(factor));
+    return fma(p, f, (float8)(factor));
+}
+
+/* exp(x) = 2^n exp(f): n is x log2(e), rounded to an integer by adding 1.5 2^23. One constant for ln(2) leaves n 1.5e-9 of error in
+ * f, small next to the 2 u |x| that exp may have. The fraction is doubled and the power halved, so that n = 128 is in range. Below
+ * the least normal number the result is 0. */
 static float8 x86_exp8(float8 x)
 {
     const float8 bounded =
         __builtin_ia32_minps256((float8)(88.8f), __builtin_ia32_maxps256((float8)(-86.9f), x));
     const float8 shifted = fma(bounded, (float8)(1.44269504f), (float8)(12582912.0f));
     const float8 f = fma(shifted - 12582912.0f, (float8)(-0.693147182f), bounded);
-    float8 p = fma(f, (float8)(2 * 0.00831251126f), (float8)(2 * 0.0418902412f));
-    p = fma(p, f, (float8)(2 * 0.166671157f));
-    p = fma(p, f, (float8)(2 * 0.499992311f));
-    p = fma(p, f, (float8)(2.0f));
-    p = fma(p, f, (float8)(2.0f));
-    const float8 value = p * as_float8((as_int8(shifted) + 126) << 23);
+    const float8 value = x86_exp_fraction(f, 2.0f) * as_float8((as_int8(shifted) + 126) << 23);
     return select(value, (float8)(0.0f), x < -87.33654f);
+}
+
+/* The same for x <= 0, where the power need not be halved for n = 128: what would be below the least normal number is between 0 and
+ * that. */
+static float8 x86_exp_decay8(float8 x)
+{
+    const float8 bounded = __builtin_ia32_maxps256((float8)(-87.5f), x);
+    const float8 shifted = fma(bounded, (float8)(1.44269504f), (float8)(12582912.0f));
+    const float8 f = fma(shifted - 12582912.0f, (float8)(-0.693147182f), bounded);
+    return x86_exp_fraction(f, 1.0f) * as_float8((as_int8(shifted) + 127) << 23);
 }
 
 #if W == 8
 #define RSQRT(x) x86_rsqrt8(x)
 #define EXP(x) x86_exp8(x)
+#define EXP_DECAY(x) x86_exp_decay8(x)
 #else
 static float16 x86_rsqrt16(float16 x)
 {
@@ -49,7 +65,13 @@ static float16 x86_exp16(float16 x)
 {
     return (float16)(x86_exp8(x.lo), x86_exp8(x.hi));
 }
+
+static float16 x86_exp_decay16(float16 x)
+{
+    return (float16)(x86_exp_decay8(x.lo), x86_exp_decay8(x.hi));
+}
 #define RSQRT(x) x86_rsqrt16(x)
 #define EXP(x) x86_exp16(x)
+#define EXP_DECAY(x) x86_exp_decay16(x)
 #endif
 #endif

@@ -30,6 +30,10 @@
 /* 2^e, exact, for an integer e; below -126 and above 127 as those. */
 #define EXP2I(e) AS_REAL((TO_INTS(MIN(MAX(e, SPLAT(-126.0f)), SPLAT(127.0f))) + 127) << 23)
 
+#ifndef EXP_DECAY
+#define EXP_DECAY(x) EXP(x)
+#endif
+
 #ifndef LOG
 /* GLSL leaves open what the logarithm is where it has no value. */
 FUNCTION REAL LOG(REAL x)

@@ -20,7 +20,9 @@ enum {
     DECLARED = 16, /* uniform, made by an earlier scope */
     WANTED = 32,   /* by the loop over components that is next */
     NEEDED = 64,   /* by the scalars that are next */
-    TO_KEEP = 128  /* of those: becomes KEPT */
+    TO_KEEP = 128, /* of those: becomes KEPT */
+    NONNEGATIVE = 256, /* or a NaN */
+    NONPOSITIVE = 512
 };
 
 typedef struct emitter {
@@ -108,6 +110,20 @@ static void mark_output(emitter *e, int output)
     e->flags[product] |= FUSED;
 }
 
+static void mark_sign(emitter *e, int n)
+{
+    const dp__node *node = at(e, n);
+    bool known[3] = {false}, nonpositive = node->kind == DP__NODE_CONST && node->value <= 0;
+    for (int o = 0; o < operand_count(e, n); o++)
+        known[o] = has(e, node->operand[o], NONNEGATIVE);
+    if (node->kind == DP__NODE_NEG)
+        nonpositive = known[0];
+    else if (node->kind == DP__NODE_MUL || node->kind == DP__NODE_DIV)
+        nonpositive = (has(e, node->operand[0], NONPOSITIVE) && known[1]) ||
+                      (has(e, node->operand[1], NONPOSITIVE) && known[0]);
+    e->flags[n] |= (dp__node_nonnegative(node, known) ? NONNEGATIVE : 0) | (nonpositive ? NONPOSITIVE : 0);
+}
+
 static void analyse(emitter *e)
 {
     mark_live(e);
@@ -126,6 +142,7 @@ static void analyse(emitter *e)
         e->level[n] += reduces(e, n) ? 1 : 0;
         e->flags[n] |= uniform ? UNIFORM : 0;
         mark_fused(e, n);
+        mark_sign(e, n);
     }
 }
 
@@ -213,7 +230,8 @@ static void add_sum(const emitter *e, const dp__node *node, int c)
 
 static void add_call(const emitter *e, int n, int c)
 {
-    dp__text_add(e->text, "%s(", dp__node_name(at(e, n)->kind));
+    const bool decays = at(e, n)->kind == DP__NODE_EXP && has(e, at(e, n)->operand[0], NONPOSITIVE);
+    dp__text_add(e->text, "%s(", decays ? "EXP_DECAY" : dp__node_name(at(e, n)->kind));
     for (int o = 0; o < operand_count(e, n); o++)
         dp__text_add(e->text, "%s%s", o > 0 ? ", " : "", spell(e, at(e, n)->operand[o], c).text);
     dp__text_add(e->text, ")");

@@ -145,7 +145,7 @@ double dp__expr_flops(const dp__expr *expr);
 int dp__expr_max_dim(const dp__expr *expr);
 
 /* The statements of a kernel that compute the outputs, the same text for OpenCL C and GLSL: it uses nothing but the type
- * REAL, the names below, + - * /, and the macros of kernels/math.h: FMA RSQRT SQRT EXP LOG SIN COS TANH SIGMOID POW(x, y) FLOOR
+ * REAL, the names below, + - * /, and the macros of kernels/math.h: FMA RSQRT SQRT EXP EXP_DECAY (of what is never positive) LOG SIN COS TANH SIGMOID POW(x, y) FLOOR
  * ABS SIGN MIN MAX LT LE EQ NE(x, y) SELECT(c, x, y) SPLAT(literal) INFINITY_REAL TWO_SUM(s, e, x). Comparisons are REALs
  * of 0 and 1.
  * (AND is x * y != 0 by NE, and so on: emit.c's business.)
