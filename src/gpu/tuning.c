@@ -17,7 +17,7 @@ dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
                               .pair_items = 4, .pair_unroll = 8, .pair_width = 16, .pair_block = 16, .pair_sub = 4,
                               .pair_chunk = 1024};
     else if (limits->type == DP_DEVICE_SOFTWARE_GPU)
-        tuning = (dp__tuning){.width = 4, .group = 64, .heavy = 64, .lanes = 32, .work = 2e9, .pair_vectors = 2,
+        tuning = (dp__tuning){.width = 4, .group = 64, .heavy = 64, .lanes = 32, .work = 2e9, .pair_vectors = 8,
                               .pair_items = 128, .pair_unroll = 16, .pair_width = 4, .pair_block = 4, .pair_sub = 4,
                               .pair_chunk = 32};
     tuning.width = DP_MIN2(tuning.width, (int)limits->max_vector);

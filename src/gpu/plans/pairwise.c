@@ -12,6 +12,8 @@ static void choose_variant(dp__gpu *gpu, dp__pair_plan *plan)
     plan->unrolled = max_dim <= tuning.pair_unroll;
     plan->width = plan->call->n == 1 ? 1 : plan->unrolled ? tuning.width : tuning.pair_width;
     plan->vectors = plan->unrolled && max_dim <= 4 ? tuning.pair_vectors : 1;
+    while (plan->vectors > 2 && plan->call->n < (int64_t)128 * plan->width * plan->vectors)
+        plan->vectors /= 2; /* longer texts take longer to build */
     plan->block = plan->unrolled ? 1 : tuning.pair_block;
     while (plan->block > DP_MAX2(plan->call->m, 1))
         plan->block /= 2;
