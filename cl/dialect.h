@@ -138,6 +138,11 @@ typedef uint4 UINT4;
 #define EQUAL(x, y) ((x) == (y))
 #define NOT_EQUAL(x, y) ((x) != (y))
 #define INTS_EQUAL(x, y) ((x) == (y))
+#if W == 1
+#define ANY(b) (b)
+#else
+#define ANY(b) any(b)
+#endif
 
 /* A multiplication and an addition, in one rounding where that is one instruction; fma() is a hundred times
  * slower where it is not (rusticl on llvmpipe, Mesa 22.3), and compilers that have the instruction contract

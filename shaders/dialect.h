@@ -73,6 +73,7 @@ uint MUL_HIGH(uint x, uint y)
 #define EQUAL(x, y) ((x) == (y))
 #define NOT_EQUAL(x, y) ((x) != (y))
 #define INTS_EQUAL(x, y) ((x) == (y))
+#define ANY(b) (b)
 #else
 #define LANE(v, k) ((v)[k])
 #define SET_LANE(v, k, s) ((v)[k] = (s))
@@ -85,6 +86,7 @@ uint MUL_HIGH(uint x, uint y)
 #define EQUAL(x, y) equal(x, y)
 #define NOT_EQUAL(x, y) notEqual(x, y)
 #define INTS_EQUAL(x, y) equal(x, y)
+#define ANY(b) any(b)
 #if W == 2
 #define REAL vec2
 #define INTS ivec2
