@@ -1,4 +1,3 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dialect.h"
-#include "../kernels/heap.h"
 #include "../kernels/smallest_merge.body"

@@ -66,6 +66,8 @@ uint MUL_HIGH(uint x, uint y)
 #define CHOOSE_INTS(b, x, y) ((b) ? (x) : (y))
 #define LOAD(buffer, i) (buffer[i])
 #define STORE(buffer, i, v) (buffer[i] = (v))
+#define LOAD_INTS(buffer, i) (buffer[i])
+#define STORE_INTS(buffer, i, v) (buffer[i] = (v))
 #define IOTA 0.0
 #define CHOOSE(b, x, y) ((b) ? (x) : (y))
 #define LESS(x, y) ((x) < (y))
@@ -97,6 +99,13 @@ uint MUL_HIGH(uint x, uint y)
         buffer[i] = store_value.x;                                                                           \
         buffer[(i) + 1] = store_value.y;                                                                     \
     } while (false)
+#define LOAD_INTS(buffer, i) ivec2(buffer[i], buffer[(i) + 1])
+#define STORE_INTS(buffer, i, v)                                                                             \
+    do {                                                                                                     \
+        const ivec2 store_value = (v);                                                                       \
+        buffer[i] = store_value.x;                                                                           \
+        buffer[(i) + 1] = store_value.y;                                                                     \
+    } while (false)
 #define IOTA vec2(0, 1)
 #else
 #define REAL vec4
@@ -105,6 +114,15 @@ uint MUL_HIGH(uint x, uint y)
 #define STORE(buffer, i, v)                                                                                  \
     do {                                                                                                     \
         const vec4 store_value = (v);                                                                        \
+        buffer[i] = store_value.x;                                                                           \
+        buffer[(i) + 1] = store_value.y;                                                                     \
+        buffer[(i) + 2] = store_value.z;                                                                     \
+        buffer[(i) + 3] = store_value.w;                                                                     \
+    } while (false)
+#define LOAD_INTS(buffer, i) ivec4(buffer[i], buffer[(i) + 1], buffer[(i) + 2], buffer[(i) + 3])
+#define STORE_INTS(buffer, i, v)                                                                             \
+    do {                                                                                                     \
+        const ivec4 store_value = (v);                                                                       \
         buffer[i] = store_value.x;                                                                           \
         buffer[(i) + 1] = store_value.y;                                                                     \
         buffer[(i) + 2] = store_value.z;                                                                     \

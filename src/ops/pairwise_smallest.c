@@ -4,7 +4,6 @@
 
 static dp_status check(dp_device *device, int k, unsigned mode)
 {
-    DP_CHECK(dp__check_device(device));
     if (k < 1 || k > DP_MAX_SMALLEST)
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise_smallest: k is %d; 1 to %d are allowed", k, DP_MAX_SMALLEST);
     if (mode & ~(DP_OVER_I | DP_EXCLUDE_SELF))
@@ -58,9 +57,11 @@ dp_status dp_pairwise_smallest(dp_device *device, const char *formula, int k, un
 {
     if (values)
         *values = NULL;
+    if (indices)
+        *indices = NULL;
+    DP_CHECK(dp__check_device(device));
     if (!indices)
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise_smallest: indices is NULL");
-    *indices = NULL;
     return smallest(device, formula, k, mode, args, false, values, indices);
 }
 
@@ -71,6 +72,7 @@ dp_status dp_pairwise_smallest_bound(dp_device *device, const char *formula, int
         *values = NULL;
     if (indices)
         *indices = NULL;
+    DP_CHECK(dp__check_device(device));
     if (!values && !indices)
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise_smallest_bound: values and indices are NULL");
     return smallest(device, formula, k, mode, args, true, values, indices);
