@@ -75,6 +75,7 @@ static dp_status scan(dp__gpu *gpu, const smallest_plan *plan, const sorted_list
     dp__step_define(&step, "W", pair->width);
     dp__step_define(&step, "IB", pair->vectors);
     dp__step_define(&step, "BLOCK", pair->block);
+    dp__step_define(&step, "SUB", pair->sub);
     dp__step_define(&step, "JB", plan->together);
     dp__step_define(&step, "UNROLLED", pair->unrolled);
     dp__step_define(&step, "EXCLUDE_SELF", pair->call->exclude_self);
