@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lesson 4: classification by the k nearest neighbours, on MNIST where its files are there, else on made points. The table of
- * distances (60,000 x 10,000 for all of MNIST) is never stored.
- *   04_nearest_neighbours [FOLDER] [--limit ROWS]
- * FOLDER has train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, or those
- * with .gz behind; --limit takes at most so many rows of each. */
+/* Lesson 4: classification by the k nearest neighbours, on MNIST where its files are there, else on made
+ * points. The table of distances (60,000 x 10,000 for all of MNIST) is never stored. 04_nearest_neighbours
+ * [FOLDER] [--limit ROWS] FOLDER has train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte
+ * and t10k-labels-idx1-ubyte, or those with .gz behind; --limit takes at most so many rows of each. */
 #include <dipole/dipole.h>
 
 #include <stdio.h>
@@ -11,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define K 5
+#define K       5
 #define CLASSES 256
 
 /* Rows of points on the device, and the class of each. */
@@ -54,24 +53,28 @@ static bool read_set(dp_device *dev, const char *folder, const char *prefix, int
                 read_file(folder, prefix, "labels-idx1", limit, &labels);
     if (good) {
         set->rows = images.shape.dim[0];
-        good = images.shape.rank == 3 && labels.shape.rank == 1 && labels.shape.dim[0] == set->rows && set->rows > 0 &&
-               take_labels(&labels, set);
+        good = images.shape.rank == 3 && labels.shape.rank == 1 && labels.shape.dim[0] == set->rows &&
+               set->rows > 0 && take_labels(&labels, set);
         if (!good)
             fprintf(stderr, "%s: these images and labels do not fit together\n", folder);
     }
     if (good)
-        set->points = dp_from(dev, DP_F32, DP_SHAPE(set->rows, images.shape.dim[1] * images.shape.dim[2]), images.values);
+        set->points = dp_from(dev, DP_F32, DP_SHAPE(set->rows, images.shape.dim[1] * images.shape.dim[2]),
+                              images.values);
     dp_data_free(&images);
     dp_data_free(&labels);
     return good && set->points;
 }
 
-/* Ten classes in eight dimensions: normal clouds whose centres lie so near that some points are taken for others. */
+/* Ten classes in eight dimensions: normal clouds whose centres lie so near that some points are taken for
+ * others. */
 static bool make_set(dp_device *dev, uint64_t seed, int64_t each, labelled *set)
 {
     enum { D = 8, MADE = 10 };
-    dp_tensor *centre = dp_randn(dev, 1, DP_SHAPE(MADE, D)), *noise = dp_randn(dev, seed, DP_SHAPE(each, MADE, D));
-    dp_tensor *cloud = dp_map(dev, "1.5 * centre + noise", DP_ARGS({"centre", centre, 0}, {"noise", noise, 0}));
+    dp_tensor *centre = dp_randn(dev, 1, DP_SHAPE(MADE, D)),
+              *noise = dp_randn(dev, seed, DP_SHAPE(each, MADE, D));
+    dp_tensor *cloud =
+        dp_map(dev, "1.5 * centre + noise", DP_ARGS({"centre", centre, 0}, {"noise", noise, 0}));
     set->rows = each * MADE;
     set->points = dp_reshape(cloud, DP_SHAPE(set->rows, D));
     set->label = calloc((size_t)set->rows, sizeof *set->label);
@@ -106,7 +109,8 @@ static bool classify(dp_device *dev, const labelled *known, const labelled *unkn
     const double start = seconds();
     dp_pairwise_smallest(dev, "sqdist(x[i], y[j])", K, DP_OVER_J,
                          DP_ARGS({"x", unknown->points, 0}, {"y", known->points, 0}), NULL, &neighbours);
-    const bool good = found && dp_read(neighbours, found, (size_t)(unknown->rows * K) * sizeof *found) == DP_OK;
+    const bool good =
+        found && dp_read(neighbours, found, (size_t)(unknown->rows * K) * sizeof *found) == DP_OK;
     const double end = seconds();
     for (int k = 1; good && k <= K; k += 2) {
         int64_t right = 0;
@@ -132,10 +136,12 @@ int main(int argc, char **argv)
     }
     dp_device *dev = dp_device_open(NULL); /* the best device there is */
     labelled known = {0}, unknown = {0};
-    bool good = folder ? read_set(dev, folder, "train", limit, &known) && read_set(dev, folder, "t10k", limit, &unknown)
+    bool good = folder ? read_set(dev, folder, "train", limit, &known) &&
+                             read_set(dev, folder, "t10k", limit, &unknown)
                        : make_set(dev, 2, 500, &known) && make_set(dev, 3, 100, &unknown);
     if (good)
-        printf("%lld points, by their neighbours among %lld\n", (long long)unknown.rows, (long long)known.rows);
+        printf("%lld points, by their neighbours among %lld\n", (long long)unknown.rows,
+               (long long)known.rows);
     good = good && classify(dev, &known, &unknown);
     if (dp_failed(dev))
         fprintf(stderr, "%s\n", dp_message(dev));

@@ -40,7 +40,8 @@ static void set_rows(rows *work, dp__side side, int64_t index)
         }
         const int rank = in->shape.rank;
         const int64_t at = in->offset + (side == DP__SIDE_CALL ? 0 : index * in->stride[0]);
-        work->evaluator.row[side][s] = (dp__row){dp__ref_floats(in) + at, rank > 0 ? in->stride[rank - 1] : 1};
+        work->evaluator.row[side][s] =
+            (dp__row){dp__ref_floats(in) + at, rank > 0 ? in->stride[rank - 1] : 1};
     }
 }
 
@@ -103,9 +104,9 @@ static double nth_value(const rows *work, int t)
     return t < work->taken ? work->exact[t].value : (double)INFINITY;
 }
 
-/* The f32 values lie in [value - error, value + error] each, so the t-th smallest of them lies between the t-th smallest of
- * the lower ends and that of the upper ends. The pair that has it is one whose interval reaches into that range, and its exact value is
- * within its own error of it. */
+/* The f32 values lie in [value - error, value + error] each, so the t-th smallest of them lies between the
+ * t-th smallest of the lower ends and that of the upper ends. The pair that has it is one whose interval
+ * reaches into that range, and its exact value is within its own error of it. */
 static void write_bounds(rows *work, int64_t at, int t)
 {
     const double value = nth_value(work, t);
@@ -145,7 +146,8 @@ static dp_status allocate(dp_device *device, rows *work)
         work->high = dp__alloc(m, sizeof(double));
     }
     const bool all = work->exact && (!bound || (work->reach && work->low && work->high));
-    return all ? DP_OK : dp__fail(device, DP_ERROR_MEMORY, "pairwise_smallest: no memory for a row of %zu values", m);
+    return all ? DP_OK
+               : dp__fail(device, DP_ERROR_MEMORY, "pairwise_smallest: no memory for a row of %zu values", m);
 }
 
 static void release(rows *work)

@@ -5,10 +5,13 @@
 static dp_status check(dp_device *device, int k, unsigned mode)
 {
     if (k < 1 || k > DP_MAX_SMALLEST)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise_smallest: k is %d; 1 to %d are allowed", k, DP_MAX_SMALLEST);
+        return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise_smallest: k is %d; 1 to %d are allowed", k,
+                        DP_MAX_SMALLEST);
     if (mode & ~(DP_OVER_I | DP_EXCLUDE_SELF))
-        return dp__fail(device, DP_ERROR_ARGUMENT,
-                        "pairwise_smallest: mode 0x%x is not DP_OVER_J or DP_OVER_I, with or without DP_EXCLUDE_SELF", mode);
+        return dp__fail(
+            device, DP_ERROR_ARGUMENT,
+            "pairwise_smallest: mode 0x%x is not DP_OVER_J or DP_OVER_I, with or without DP_EXCLUDE_SELF",
+            mode);
     return DP_OK;
 }
 
@@ -18,7 +21,8 @@ static dp_status run(dp_device *device, dp__pairwise_smallest_call *call)
     const dp__expr *expr = call->pairs.expr;
     const int dim = expr->nodes[expr->outputs[0]].dim;
     if (dim > 0)
-        return dp__fail(device, DP_ERROR_FORMULA, "pairwise_smallest takes a scalar formula, not a vector of %d", dim);
+        return dp__fail(device, DP_ERROR_FORMULA,
+                        "pairwise_smallest takes a scalar formula, not a vector of %d", dim);
     const dp_shape shape = {2, {call->pairs.n, call->k}};
     call->values = dp__tensor_create(device, DP_F32, shape);
     call->indices = dp__tensor_create(device, call->pairs.bound ? DP_F32 : DP_I32, shape);
@@ -36,8 +40,8 @@ static void hand_over(dp_tensor *result, dp_tensor **where, bool good)
         dp_tensor_release(&result);
 }
 
-static dp_status smallest(dp_device *device, const char *formula, int k, unsigned mode, dp_args args, bool bound,
-                          dp_tensor **values, dp_tensor **indices)
+static dp_status smallest(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
+                          bool bound, dp_tensor **values, dp_tensor **indices)
 {
     dp__expr *expr = NULL;
     dp__pairwise_smallest_call call = {.pairs.bound = bound, .k = k};
@@ -65,8 +69,8 @@ dp_status dp_pairwise_smallest(dp_device *device, const char *formula, int k, un
     return smallest(device, formula, k, mode, args, false, values, indices);
 }
 
-dp_status dp_pairwise_smallest_bound(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
-                                     dp_tensor **values, dp_tensor **indices)
+dp_status dp_pairwise_smallest_bound(dp_device *device, const char *formula, int k, unsigned mode,
+                                     dp_args args, dp_tensor **values, dp_tensor **indices)
 {
     if (values)
         *values = NULL;

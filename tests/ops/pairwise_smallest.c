@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The k smallest of every row of pairs. f: sqdist, norm or dot (its negative). k; over: j or i. n, m, d: sizes; self=1: the same
- * points on both sides; skip=1: DP_EXCLUDE_SELF; lev: whole numbers of that size as coordinates, so that many values are equal
- * and all are exact; xl, yl: layouts. */
+/* The k smallest of every row of pairs. f: sqdist, norm or dot (its negative). k; over: j or i. n, m, d:
+ * sizes; self=1: the same points on both sides; skip=1: DP_EXCLUDE_SELF; lev: whole numbers of that size as
+ * coordinates, so that many values are equal and all are exact; xl, yl: layouts. */
 #include "ops.h"
 
 #include <math.h>
@@ -53,7 +53,8 @@ static void setup(ops_run *run)
     s->mode = (s->over_i ? DP_OVER_I : DP_OVER_J) | (s->skip ? DP_EXCLUDE_SELF : 0);
     s->x = ops_input(run, DP_F32, DP_SHAPE(s->n, s->d), ops_word(run, "xl", "", layout, sizeof layout), fill);
     s->y = s->self ? s->x
-                   : ops_input(run, DP_F32, DP_SHAPE(s->m, s->d), ops_word(run, "yl", "", layout, sizeof layout), fill);
+                   : ops_input(run, DP_F32, DP_SHAPE(s->m, s->d),
+                               ops_word(run, "yl", "", layout, sizeof layout), fill);
     s->arg[0] = (dp_arg){.name = "x", .tensor = s->x};
     s->arg[1] = (dp_arg){.name = "y", .tensor = s->y};
     s->args = (dp_args){s->arg, s->self ? 1 : 2};
@@ -73,7 +74,8 @@ static void bound(ops_run *run)
 {
     const state *s = run->state;
     if (!s->exact)
-        dp_pairwise_smallest_bound(run->device, s->formula, s->k, s->mode, s->args, &run->bound[0], &run->bound[1]);
+        dp_pairwise_smallest_bound(run->device, s->formula, s->k, s->mode, s->args, &run->bound[0],
+                                   &run->bound[1]);
 }
 
 /* ---- the independent computation ---- */
@@ -91,7 +93,8 @@ static double value_of(const state *s, const float *x, const float *y, int64_t r
     return !strcmp(s->name, "dot") ? -products : !strcmp(s->name, "norm") ? sqrt(squares) : squares;
 }
 
-/* The next one of a row: the smallest that comes behind the entry (*value, *index); infinity and -1 where there is none. */
+/* The next one of a row: the smallest that comes behind the entry (*value, *index); infinity and -1 where
+ * there is none. */
 static void next_of(const state *s, const double *values, int64_t row, double *value, int64_t *index)
 {
     double best = (double)INFINITY;

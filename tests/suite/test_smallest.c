@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The k smallest of every row of pairs where the result is known exactly: ties, values that are never taken, too few pairs; and
- * arguments that are wrong. tests/ops/pairwise_smallest.c has the shapes. */
+/* The k smallest of every row of pairs where the result is known exactly: ties, values that are never taken,
+ * too few pairs; and arguments that are wrong. tests/ops/pairwise_smallest.c has the shapes. */
 #include "suite.h"
 
 #include <math.h>
@@ -32,8 +32,8 @@ static void special_values(dp_device *device)
     static const double indices[] = {2, 4, 7, 6, 0, -1, -1, 2, 4, 7, 6, 0, -1, -1};
     points p = make(device);
     dp_tensor *found[2];
-    assert_int_equal(dp_pairwise_smallest(device, difference, 7, DP_OVER_J, DP_ARGS({"x", p.x, 0}, {"y", p.y, 0}), &found[0],
-                                          &found[1]),
+    assert_int_equal(dp_pairwise_smallest(device, difference, 7, DP_OVER_J,
+                                          DP_ARGS({"x", p.x, 0}, {"y", p.y, 0}), &found[0], &found[1]),
                      DP_OK);
     suite_values(found[0], values, 14);
     suite_values(found[1], indices, 14);
@@ -42,8 +42,8 @@ static void special_values(dp_device *device)
     dp_tensor_release(&found[0]);
     dp_tensor_release(&found[1]);
     /* Of equal values the first ones, where not all have a place. */
-    assert_int_equal(dp_pairwise_smallest(device, difference, 2, DP_OVER_J, DP_ARGS({"x", p.x, 0}, {"y", p.y, 0}), NULL,
-                                          &found[1]),
+    assert_int_equal(dp_pairwise_smallest(device, difference, 2, DP_OVER_J,
+                                          DP_ARGS({"x", p.x, 0}, {"y", p.y, 0}), NULL, &found[1]),
                      DP_OK);
     suite_values(found[1], (const double[]){2, 4, 2, 4}, 4);
     dp_tensor_release(&found[1]);
@@ -56,8 +56,8 @@ static void over_i(dp_device *device)
     static const double indices[] = {1, 0, -1, -1, 0, 1, -1, -1, 1, 0, -1, -1, 1, 0, 1, 0};
     points p = make(device);
     dp_tensor *found[2];
-    assert_int_equal(dp_pairwise_smallest(device, difference, 2, DP_OVER_I, DP_ARGS({"x", p.x, 0}, {"y", p.y, 0}), &found[0],
-                                          &found[1]),
+    assert_int_equal(dp_pairwise_smallest(device, difference, 2, DP_OVER_I,
+                                          DP_ARGS({"x", p.x, 0}, {"y", p.y, 0}), &found[0], &found[1]),
                      DP_OK);
     suite_values(found[0], values, 16);
     suite_values(found[1], indices, 16);
@@ -66,17 +66,20 @@ static void over_i(dp_device *device)
     drop(&p);
 }
 
-/* All values are equal: the first k, whatever way j is cut and its parts are merged; then a better one that is the last of all. */
+/* All values are equal: the first k, whatever way j is cut and its parts are merged; then a better one that
+ * is the last of all. */
 static void ties_of_parts(dp_device *device)
 {
     enum { M = 9000, K = 5 };
     static const double values[][2 * K] = {{4, 4, 4, 4, 4, 4, 4, 4, 4, 4}, {-1, 4, 4, 4, 4, -1, 4, 4, 4, 4}};
-    static const double indices[][2 * K] = {{0, 1, 2, 3, 4, 0, 1, 2, 3, 4}, {M - 1, 0, 1, 2, 3, M - 1, 0, 1, 2, 3}};
+    static const double indices[][2 * K] = {{0, 1, 2, 3, 4, 0, 1, 2, 3, 4},
+                                            {M - 1, 0, 1, 2, 3, M - 1, 0, 1, 2, 3}};
     const float last = -1;
-    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2), 0), *y = dp_full(device, DP_F32, DP_SHAPE(M), 4), *found[2];
+    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2), 0), *y = dp_full(device, DP_F32, DP_SHAPE(M), 4),
+              *found[2];
     for (int round = 0; round < 2; round++) {
-        assert_int_equal(dp_pairwise_smallest(device, difference, K, DP_OVER_J, DP_ARGS({"x", x, 0}, {"y", y, 0}), &found[0],
-                                              &found[1]),
+        assert_int_equal(dp_pairwise_smallest(device, difference, K, DP_OVER_J,
+                                              DP_ARGS({"x", x, 0}, {"y", y, 0}), &found[0], &found[1]),
                          DP_OK);
         suite_values(found[0], values[round], 2 * K);
         suite_values(found[1], indices[round], 2 * K);
@@ -90,8 +93,8 @@ static void ties_of_parts(dp_device *device)
     dp_tensor_release(&y);
 }
 
-static void refused(dp_device *device, const char *formula, int k, unsigned mode, dp_args args, dp_status status,
-                    const char *word)
+static void refused(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
+                    dp_status status, const char *word)
 {
     dp_tensor *stale = suite_range(device, DP_SHAPE(1)), *values = stale, *indices = stale;
     assert_int_equal(dp_pairwise_smallest(device, formula, k, mode, args, &values, &indices), status);
@@ -117,12 +120,15 @@ static void wrong_arguments(dp_device *device)
     refused(device, "y[j]", 1, DP_OVER_J, xy, DP_ERROR_FORMULA, "indexed by i");
     dp_tensor *rows = suite_range(device, DP_SHAPE(3, 2)), *values = rows;
     refused(device, "x[i] - x[j]", 1, DP_OVER_J, DP_ARGS({"x", rows, 0}), DP_ERROR_FORMULA, "vector of 2");
-    assert_int_equal(dp_pairwise_smallest(device, difference, 1, DP_OVER_J, xy, &values, NULL), DP_ERROR_ARGUMENT);
+    assert_int_equal(dp_pairwise_smallest(device, difference, 1, DP_OVER_J, xy, &values, NULL),
+                     DP_ERROR_ARGUMENT);
     assert_null(values);
     suite_failed(device, DP_ERROR_ARGUMENT, "indices");
-    assert_int_equal(dp_pairwise_smallest_bound(device, difference, 1, DP_OVER_J, xy, NULL, NULL), DP_ERROR_ARGUMENT);
+    assert_int_equal(dp_pairwise_smallest_bound(device, difference, 1, DP_OVER_J, xy, NULL, NULL),
+                     DP_ERROR_ARGUMENT);
     suite_failed(device, DP_ERROR_ARGUMENT, "values");
-    assert_int_equal(dp_pairwise_smallest(NULL, difference, 1, DP_OVER_J, xy, NULL, &values), DP_ERROR_NO_DEVICE);
+    assert_int_equal(dp_pairwise_smallest(NULL, difference, 1, DP_OVER_J, xy, NULL, &values),
+                     DP_ERROR_NO_DEVICE);
     assert_null(values);
     dp_tensor_release(&rows);
     drop(&p);
@@ -134,8 +140,8 @@ static void bounds(dp_device *device)
 {
     dp_tensor *x = suite_range(device, DP_SHAPE(3)), *found[2] = {x, x};
     const bool reference = dp_device_get_info(device).type == DP_DEVICE_REFERENCE;
-    const dp_status status =
-        dp_pairwise_smallest_bound(device, "x[j] - x[i]", 2, DP_EXCLUDE_SELF, DP_ARGS({"x", x, 0}), &found[0], &found[1]);
+    const dp_status status = dp_pairwise_smallest_bound(device, "x[j] - x[i]", 2, DP_EXCLUDE_SELF,
+                                                        DP_ARGS({"x", x, 0}), &found[0], &found[1]);
     assert_int_equal(status, reference ? DP_OK : DP_ERROR_UNSUPPORTED);
     for (int t = 0; t < 2; t++) {
         if (reference)
@@ -152,11 +158,8 @@ static void bounds(dp_device *device)
 int main(void)
 {
     static const suite_test tests[] = {
-        {"special values", special_values},
-        {"over i", over_i},
-        {"ties of parts", ties_of_parts},
-        {"wrong arguments", wrong_arguments},
-        {"bounds", bounds},
+        {"special values", special_values},   {"over i", over_i}, {"ties of parts", ties_of_parts},
+        {"wrong arguments", wrong_arguments}, {"bounds", bounds},
     };
     return suite_run("smallest", tests, sizeof tests / sizeof *tests);
 }

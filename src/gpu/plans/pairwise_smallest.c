@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The k smallest of every row of pairs: launches that each look at some of j and leave what they found in sorted lists, one a point
- * i and part of j; then the parts are merged. */
+/* The k smallest of every row of pairs: launches that each look at some of j and leave what they found in
+ * sorted lists, one a point i and part of j; then the parts are merged. */
 #include "gpu/plans/pairwise.h"
 
 #define LIST_ELEMENTS ((int64_t)1 << 24) /* the lists of all parts together */
-#define SIDE_BY_SIDE 32                  /* work-items that write to neighbouring places */
-#define MERGED 16                        /* lists that become one in a launch */
+#define SIDE_BY_SIDE  32                 /* work-items that write to neighbouring places */
+#define MERGED        16                 /* lists that become one in a launch */
 
 /* Sorted lists of parts, [parts, tiles, k, tile]. */
 typedef struct sorted_lists {
@@ -28,13 +28,16 @@ static void choose_parts(dp__gpu *gpu, smallest_plan *plan)
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     dp__pair_plan *pair = &plan->pair;
     const int64_t m = pair->call->m;
-    const int64_t wanted = DP_CEIL_DIV(tuning.pair_items * (int64_t)DP_MAX2(gpu->limits.compute_units, 1), pair->items_i);
-    const int64_t most = DP_MIN2(m / DP_MAX2(256, 16 * plan->k), LIST_ELEMENTS / (plan->tiles * plan->tile * plan->k));
+    const int64_t wanted =
+        DP_CEIL_DIV(tuning.pair_items * (int64_t)DP_MAX2(gpu->limits.compute_units, 1), pair->items_i);
+    const int64_t most =
+        DP_MIN2(m / DP_MAX2(256, 16 * plan->k), LIST_ELEMENTS / (plan->tiles * plan->tile * plan->k));
     pair->part = DP_MAX2(DP_CEIL_DIV(m, DP_MAX2(DP_MIN2(wanted, most), 1)), 1);
     pair->parts = DP_MAX2(DP_CEIL_DIV(m, pair->part), 1);
 }
 
-/* Each launch is short enough for the loops, if every value went to the head of its list, and for watchdogs. */
+/* Each launch is short enough for the loops, if every value went to the head of its list, and for watchdogs.
+ */
 static void choose_take(dp__gpu *gpu, smallest_plan *plan)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
@@ -64,8 +67,9 @@ static dp_status create(dp__gpu *gpu, const smallest_plan *plan, int64_t parts, 
 }
 
 /* Items first .. end - 1, values skip .. skip + take - 1 of their parts. */
-static dp_status scan(dp__gpu *gpu, const smallest_plan *plan, const sorted_lists *lists, const dp__text *bindings,
-                      const dp__text *formula, int64_t skip, int64_t first, int64_t end)
+static dp_status scan(dp__gpu *gpu, const smallest_plan *plan, const sorted_lists *lists,
+                      const dp__text *bindings, const dp__text *formula, int64_t skip, int64_t first,
+                      int64_t end)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     const dp__pair_plan *pair = &plan->pair;
@@ -109,18 +113,20 @@ static dp_status scan_all(dp__gpu *gpu, const smallest_plan *plan, const sorted_
     dp__expr_emit(pair->expr, &(dp__emit_options){.unroll = pair->unrolled, .indent = 16}, &formula);
     dp_status status = DP_OK;
     if (bindings.failed || formula.failed)
-        status = dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel pairwise_smallest");
+        status =
+            dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel pairwise_smallest");
     for (int64_t skip = 0; status == DP_OK && skip < pair->part; skip += plan->take)
         for (int64_t first = 0; status == DP_OK && first < items; first += at_once)
-            status = scan(gpu, plan, lists, &bindings, &formula, skip, first, DP_MIN2(first + at_once, items));
+            status =
+                scan(gpu, plan, lists, &bindings, &formula, skip, first, DP_MIN2(first + at_once, items));
     dp__text_free(&bindings);
     dp__text_free(&formula);
     return status;
 }
 
 /* Every MERGED neighbours of `from` become a list of `to`; those of results are [n, k]. */
-static dp_status merge(dp__gpu *gpu, const smallest_plan *plan, const sorted_lists *from, const sorted_lists *to,
-                       bool last)
+static dp_status merge(dp__gpu *gpu, const smallest_plan *plan, const sorted_lists *from,
+                       const sorted_lists *to, bool last)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     const int64_t n = plan->pair.call->n, k = plan->k, items = n * to->parts;
@@ -139,7 +145,8 @@ static dp_status merge(dp__gpu *gpu, const smallest_plan *plan, const sorted_lis
         for (size_t p = 0; p < DP_COUNT(params); p++)
             dp__step_int(&step, params[p]);
         step.launch.flops = flops * (double)(end - first);
-        step.launch.bytes = 8.0 * (double)k * (double)(end - first) * (1 + (double)from->parts / (double)to->parts);
+        step.launch.bytes =
+            8.0 * (double)k * (double)(end - first) * (1 + (double)from->parts / (double)to->parts);
         status = dp__step_run(gpu, &step, DP_CEIL_DIV(end - first, tuning.group));
     }
     return status;
@@ -162,7 +169,8 @@ static dp_status merge_all(dp__gpu *gpu, const smallest_plan *plan, sorted_lists
     return merge(gpu, plan, all, &results, true);
 }
 
-static dp_status run(dp__gpu *gpu, smallest_plan *plan, const dp__pairwise_smallest_call *call, sorted_lists *all)
+static dp_status run(dp__gpu *gpu, smallest_plan *plan, const dp__pairwise_smallest_call *call,
+                     sorted_lists *all)
 {
     dp__pair_plan *pair = &plan->pair;
     DP_CHECK(dp__pair_open(gpu, pair));
@@ -184,7 +192,8 @@ dp_status dp__plan_pairwise_smallest(dp__gpu *gpu, const dp__pairwise_smallest_c
     dp__expr *expr = dp__expr_simplify(call->pairs.expr);
     if (!expr)
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");
-    smallest_plan plan = {.pair = {.call = &call->pairs, .expr = expr,
+    smallest_plan plan = {.pair = {.call = &call->pairs,
+                                   .expr = expr,
                                    .params = " P(int, k) P(int, skip) P(int, take) P(int, tile)"},
                           .k = call->k};
     sorted_lists all = {0};
