@@ -93,6 +93,32 @@ static void ties_of_parts(dp_device *device)
     dp_tensor_release(&y);
 }
 
+/* Each value is smaller than all before it, so every one goes to the head of every list: the most work that
+ * there can be. */
+static void falling(dp_device *device)
+{
+    enum { M = 3000, K = DP_MAX_SMALLEST };
+    float y[M];
+    double values[2 * K], indices[2 * K];
+    for (int j = 0; j < M; j++)
+        y[j] = (float)(M - j);
+    for (int t = 0; t < 2 * K; t++) {
+        values[t] = t % K + 1;
+        indices[t] = M - 1 - t % K;
+    }
+    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2), 0), *rows = dp_from(device, DP_F32, DP_SHAPE(M), y),
+              *found[2];
+    assert_int_equal(dp_pairwise_smallest(device, difference, K, DP_OVER_J,
+                                          DP_ARGS({"x", x, 0}, {"y", rows, 0}), &found[0], &found[1]),
+                     DP_OK);
+    suite_values(found[0], values, 2 * K);
+    suite_values(found[1], indices, 2 * K);
+    dp_tensor_release(&found[0]);
+    dp_tensor_release(&found[1]);
+    dp_tensor_release(&x);
+    dp_tensor_release(&rows);
+}
+
 static void refused(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
                     dp_status status, const char *word)
 {
@@ -158,7 +184,8 @@ static void bounds(dp_device *device)
 int main(void)
 {
     static const suite_test tests[] = {
-        {"special values", special_values},   {"over i", over_i}, {"ties of parts", ties_of_parts},
+        {"special values", special_values},   {"over i", over_i},
+        {"ties of parts", ties_of_parts},     {"falling", falling},
         {"wrong arguments", wrong_arguments}, {"bounds", bounds},
     };
     return suite_run("smallest", tests, sizeof tests / sizeof *tests);
