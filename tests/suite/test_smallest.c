@@ -97,7 +97,7 @@ static void ties_of_parts(dp_device *device)
  * there can be. */
 static void falling(dp_device *device)
 {
-    enum { M = 3000, K = DP_MAX_SMALLEST };
+    enum { M = 700, K = DP_MAX_SMALLEST };
     float y[M];
     double values[2 * K], indices[2 * K];
     for (int j = 0; j < M; j++)
