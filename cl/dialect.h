@@ -96,6 +96,7 @@ typedef uint4 UINT4;
 #define CHOOSE_INTS(b, x, y) ((b) ? (x) : (y))
 #define LOAD(buffer, i) ((buffer)[i])
 #define STORE(buffer, i, v) ((buffer)[i] = (v))
+#define ANY(b) (b)
 #define IOTA 0.0f
 #define BOOLS_TO_REAL(b) ((b) ? 1.0f : 0.0f)
 #define CHOOSE(b, x, y) ((b) ? (x) : (y))
@@ -115,6 +116,17 @@ typedef uint4 UINT4;
 #define STORE(buffer, i, v) CAT(vstore, W)(v, 0, (buffer) + (i))
 #define BOOLS_TO_REAL(b) AS_REAL((b) & (INTS)(0x3F800000))
 #define CHOOSE(b, x, y) select((REAL)(y), (REAL)(x), b)
+/* Whether a mask holds for some lane; the halves as longs: PoCL 3.1 makes a branch for every lane of any(). */
+#if W == 2
+#define ANY(b) (as_long(b) != 0)
+#elif W == 4
+#define ANY(b) ANY_OF_TWO(as_long2(b))
+#elif W == 8
+#define ANY(b) ANY_OF_TWO(as_long4(b).lo | as_long4(b).hi)
+#else
+#define ANY(b) ANY_OF_TWO((as_long8(b).lo | as_long8(b).hi).lo | (as_long8(b).lo | as_long8(b).hi).hi)
+#endif
+#define ANY_OF_TWO(b) (((b).x | (b).y) != 0)
 #define TO_INTS(v) CAT(convert_int, W)(v)
 #define TO_REAL(i) CAT(convert_float, W)(i)
 #define AS_INTS(v) CAT(as_int, W)(v)
@@ -129,6 +141,8 @@ typedef uint4 UINT4;
 #define IOTA ((REAL)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #endif
 #endif
+#define LOAD_INTS(buffer, i) LOAD(buffer, i)
+#define STORE_INTS(buffer, i, v) STORE(buffer, i, v)
 #define SPLAT(s) ((REAL)(s))
 #define SPLAT_INT(s) ((INTS)(s))
 

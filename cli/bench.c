@@ -66,7 +66,7 @@ static void print_result(const ops_run *run, const char *id, const timing *t)
     char rate[CLI_TEXT];
     const char *unit = run->pairs > 0 ? "pairs/s" : run->flops >= run->bytes ? "FLOP/s" : "B/s";
     const double amount = run->pairs > 0 ? run->pairs : run->flops >= run->bytes ? run->flops : run->bytes;
-    printf("%-10s %-11s %-50s %9.3f ms  (%.3f .. %.3f)  %s%s\n", id, run->op->name, run->text,
+    printf("%-10s %-17s %-50s %9.3f ms  (%.3f .. %.3f)  %s%s\n", id, run->op->name, run->text,
            1e3 * t->median, 1e3 * t->min, 1e3 * t->max, cli_si_text(amount / t->median, rate), unit);
     fflush(stdout);
 }
@@ -153,12 +153,13 @@ int cli_bench(int argc, char **argv)
     const char *op = NULL, *shape = NULL;
     double seconds = 0.5;
     const cli_option options[] = {
-        {"op", "NAME", "matmul, conv2d, map, reduce, gather, scatter_add or pairwise;\ndefault: all",
+        {"op", "NAME", "matmul, conv2d, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
          .text = &op},
         {"shape", "SHAPE",
          "sizes with x between them, or parameters as in the output:\n"
          "  matmul    MxNxK, 512x512x512      pairwise  NxMxD, 2000x2000x3\n"
          "  conv2d    NxCxHxWxKxRxS           map, reduce  a number of elements\n"
+         "  pairwise_smallest  NxMxD, the 8 smallest; others: \"k=32 n=2000 m=2000 d=3\"\n"
          "  gather, scatter_add  NxDxM: M rows of N, D wide",
          .text = &shape},
         {"seconds", "S", "time for each measurement; default 0.5", .real = &seconds, .least = 0.001,

@@ -66,6 +66,8 @@ uint MUL_HIGH(uint x, uint y)
 #define CHOOSE_INTS(b, x, y) ((b) ? (x) : (y))
 #define LOAD(buffer, i) (buffer[i])
 #define STORE(buffer, i, v) (buffer[i] = (v))
+#define LOAD_INTS(buffer, i) (buffer[i])
+#define STORE_INTS(buffer, i, v) (buffer[i] = (v))
 #define IOTA 0.0
 #define CHOOSE(b, x, y) ((b) ? (x) : (y))
 #define LESS(x, y) ((x) < (y))
@@ -73,6 +75,7 @@ uint MUL_HIGH(uint x, uint y)
 #define EQUAL(x, y) ((x) == (y))
 #define NOT_EQUAL(x, y) ((x) != (y))
 #define INTS_EQUAL(x, y) ((x) == (y))
+#define ANY(b) (b)
 #else
 #define LANE(v, k) ((v)[k])
 #define SET_LANE(v, k, s) ((v)[k] = (s))
@@ -85,6 +88,7 @@ uint MUL_HIGH(uint x, uint y)
 #define EQUAL(x, y) equal(x, y)
 #define NOT_EQUAL(x, y) notEqual(x, y)
 #define INTS_EQUAL(x, y) equal(x, y)
+#define ANY(b) any(b)
 #if W == 2
 #define REAL vec2
 #define INTS ivec2
@@ -92,6 +96,13 @@ uint MUL_HIGH(uint x, uint y)
 #define STORE(buffer, i, v)                                                                                  \
     do {                                                                                                     \
         const vec2 store_value = (v);                                                                        \
+        buffer[i] = store_value.x;                                                                           \
+        buffer[(i) + 1] = store_value.y;                                                                     \
+    } while (false)
+#define LOAD_INTS(buffer, i) ivec2(buffer[i], buffer[(i) + 1])
+#define STORE_INTS(buffer, i, v)                                                                             \
+    do {                                                                                                     \
+        const ivec2 store_value = (v);                                                                       \
         buffer[i] = store_value.x;                                                                           \
         buffer[(i) + 1] = store_value.y;                                                                     \
     } while (false)
@@ -103,6 +114,15 @@ uint MUL_HIGH(uint x, uint y)
 #define STORE(buffer, i, v)                                                                                  \
     do {                                                                                                     \
         const vec4 store_value = (v);                                                                        \
+        buffer[i] = store_value.x;                                                                           \
+        buffer[(i) + 1] = store_value.y;                                                                     \
+        buffer[(i) + 2] = store_value.z;                                                                     \
+        buffer[(i) + 3] = store_value.w;                                                                     \
+    } while (false)
+#define LOAD_INTS(buffer, i) ivec4(buffer[i], buffer[(i) + 1], buffer[(i) + 2], buffer[(i) + 3])
+#define STORE_INTS(buffer, i, v)                                                                             \
+    do {                                                                                                     \
+        const ivec4 store_value = (v);                                                                       \
         buffer[i] = store_value.x;                                                                           \
         buffer[(i) + 1] = store_value.y;                                                                     \
         buffer[(i) + 2] = store_value.z;                                                                     \

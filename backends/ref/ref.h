@@ -15,6 +15,7 @@ dp_status dp__ref_reduce(dp_device *device, const dp__reduce_call *call);
 dp_status dp__ref_gather(dp_device *device, const dp__gather_call *call);
 dp_status dp__ref_scatter_add(dp_device *device, const dp__scatter_add_call *call);
 dp_status dp__ref_pairwise(dp_device *device, const dp__pairwise_call *call);
+dp_status dp__ref_pairwise_smallest(dp_device *device, const dp__pairwise_smallest_call *call);
 
 /* First element of the tensor's buffer; the tensor's own first is at index tensor->offset. */
 static inline float *dp__ref_floats(const dp_tensor *tensor)

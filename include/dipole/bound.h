@@ -27,6 +27,10 @@ DP_API dp_tensor *dp_scatter_add_rows_bound(dp_device *device, const dp_tensor *
 DP_API dp_tensor *dp_scatter_add_bound(dp_device *device, const dp_tensor *y, const dp_tensor *index, int axis,
                                        int64_t n);
 DP_API dp_tensor *dp_pairwise_bound(dp_device *device, const char *formula, unsigned mode, dp_args args);
+/* Both receive an f32 tensor of the results' shape. *values: how far the t-th value may be from the exact t-th smallest one; *indices:
+ * how far the exact value of the pair that a device has at place t may be from it. Either may be NULL, not both. */
+DP_API dp_status dp_pairwise_smallest_bound(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
+                                            dp_tensor **values, dp_tensor **indices);
 
 #ifdef __cplusplus
 }

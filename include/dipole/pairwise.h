@@ -58,6 +58,22 @@ DP_API dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned m
 DP_API dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args,
                                   dp_tensor **results, int count);
 
+/* The k smallest values of every row of pairs, k from 1 to DP_MAX_SMALLEST: for each i the smallest over all j, in increasing
+ * order, equal ones by increasing j. With a distance as the formula these are the k nearest neighbours:
+ *   dp_pairwise_smallest(dev, "sqdist(x[i], y[j])", 5, DP_OVER_J, DP_ARGS({"x", x}, {"y", y}), &distances, &neighbours);
+ * The k largest are the smallest of the formula with its sign changed.
+ *
+ * `formula` has one scalar output; arguments as in dp_pairwise. `mode` is DP_OVER_J, or DP_OVER_I (for each j the smallest over
+ * all i), and DP_EXCLUDE_SELF may be or'ed to it. *values receives a new f32 tensor of shape [N, k] ([M, k] for DP_OVER_I) and
+ * *indices an i32 one, of which j (or i) it was; `values` may be NULL where nobody wants them. A pair whose value is NaN or +infinity is
+ * never taken. Where fewer than k pairs are left, the rest of the row is +infinity, with index -1. On failure both are NULL.
+ *
+ * The matrix of values is never stored: memory is O(N d + M d + N k), and where there are few i and many j up to 128 MiB for
+ * lists of parts of j. Errors: as dp_pairwise; ERROR_ARGUMENT too for k out of range, another mode, `indices` at NULL. */
+#define DP_MAX_SMALLEST 128
+DP_API dp_status dp_pairwise_smallest(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
+                                      dp_tensor **values, dp_tensor **indices);
+
 /* Gradients of a sum or mean over pairs. With L = the sum of cotangent * dp_pairwise(formula, mode, args) over all elements
  * (`cotangent`: the shape of that result; NULL: all 1), gradients[k] receives dL / d(argument wrt[k]), a new tensor of that
  * argument's shape ([] for a scalar). The formula is differentiated symbolically, on both sides where an argument stands on

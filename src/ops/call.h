@@ -87,6 +87,14 @@ typedef struct dp__pairwise_call {
     int64_t n, m;
 } dp__pairwise_call;
 
+/* The k smallest values of each row of pairs, and their indices: `pairs` is a call of one scalar output, of which out,
+ * reduction and all are not used. values and indices are [n, k]; with pairs.bound indices is f32 too. */
+typedef struct dp__pairwise_smallest_call {
+    dp__pairwise_call pairs;
+    int k;
+    dp_tensor *values, *indices;
+} dp__pairwise_smallest_call;
+
 /* dispatch.c: the only crossing into a backend. */
 dp_status dp__dispatch(dp_device *device, dp__op op, const void *call);
 dp_status dp__dispatch_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text);

@@ -109,7 +109,14 @@ static dp_status formulas(dp_device *device)
     dp_tensor *y = dp_copy(device, x), *outputs[] = {y};
     const dp_args xy = DP_ARGS({"x", x, 0}, {"y", y, 0}), pair = DP_ARGS({"x", x, 0}, {"q", q, 0});
     dp_map_into(device, "s = x + y; s * s", xy, outputs, 1);
+    dp_tensor *near[] = {NULL, NULL, NULL, NULL};
+    dp_pairwise_smallest(device, "norm(x[i] - x[j])", 2, DP_OVER_J | DP_EXCLUDE_SELF, DP_ARGS({"x", x, 0}), &near[0], &near[1]);
+    dp_pairwise_smallest_bound(device, "q[i] - q[j]", 3, DP_OVER_I, DP_ARGS({"q", q, 0}), &near[2], &near[3]);
     dp_tensor *list[] = {
+        near[0],
+        near[1],
+        near[2],
+        near[3],
         dp_map(device, "a = x * y; exp(a) + max(x, y, 0.5)^3", xy),
         dp_map_bound(device, "exp(x) * y", xy, 0),
         dp_pairwise(device, "q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + 0.25)", DP_SUM_ALL | DP_EXCLUDE_SELF,

@@ -31,8 +31,7 @@ static void choose_variant(dp__gpu *gpu, dp__pair_plan *plan)
     plan->items_i = DP_CEIL_DIV(plan->call->n, (int64_t)plan->width * plan->vectors);
 }
 
-/* At least the rounds that a work-item's loops take for one value of j. */
-static double rounds_per_point(const dp__pair_plan *plan)
+double dp__pair_rounds(const dp__pair_plan *plan)
 {
     double rounds = 1.1; /* of the loop over j and, with a block of sums for 128 of them, the one around it */
     for (int n = 0; n < plan->expr->node_count && !plan->unrolled; n++)
@@ -53,7 +52,7 @@ static void choose_parts(dp__gpu *gpu, dp__pair_plan *plan)
     const int64_t wanted = DP_CEIL_DIV(tuning.pair_items * (int64_t)DP_MAX2(gpu->limits.compute_units, 1),
                                        plan->items_i * plan->chunks);
     const int64_t most = DP_MIN2(plan->call->m / 256, INT32_MAX / largest);
-    const int64_t longest = DP_MAX2((int64_t)((double)tuning.rounds / rounds_per_point(plan)), 1);
+    const int64_t longest = DP_MAX2((int64_t)((double)tuning.rounds / dp__pair_rounds(plan)), 1);
     const int64_t least = DP_CEIL_DIV(DP_MAX2(plan->call->m, 1), longest);
     plan->part = DP_MAX2(DP_CEIL_DIV(plan->call->m, DP_MAX2(DP_MIN2(wanted, most), least)), 1);
     plan->parts = DP_MAX2(DP_CEIL_DIV(plan->call->m, plan->part), 1);
@@ -86,7 +85,7 @@ static dp_status choose_operands(dp__gpu *gpu, dp__pair_plan *plan)
     return DP_OK;
 }
 
-static void release_operands(dp__pair_plan *plan)
+void dp__pair_close(dp__pair_plan *plan)
 {
     for (int s = 0; s < DP_MAX_ARGS; s++)
         dp_tensor_release(&plan->operand[s].staged);
@@ -129,6 +128,13 @@ static dp_status stage(dp__gpu *gpu, const dp__pair_plan *plan)
             status = stage_rows(gpu, operand, whole, n);
     }
     return status;
+}
+
+dp_status dp__pair_open(dp__gpu *gpu, dp__pair_plan *plan)
+{
+    choose_variant(gpu, plan);
+    DP_CHECK(choose_operands(gpu, plan));
+    return stage(gpu, plan);
 }
 
 /* What the kernel writes: the results themselves, or those of parts to be reduced once more. */
@@ -273,14 +279,12 @@ static dp_status run_empty(dp__gpu *gpu, const dp__pairwise_call *call)
 static dp_status run_expr(dp__gpu *gpu, const dp__pairwise_call *call, const dp__expr *expr)
 {
     dp__pair_plan plan = {.call = call, .expr = expr};
-    choose_variant(gpu, &plan);
-    choose_parts(gpu, &plan);
-    dp_status status = choose_operands(gpu, &plan);
-    if (status == DP_OK)
-        status = stage(gpu, &plan);
-    if (status == DP_OK)
+    dp_status status = dp__pair_open(gpu, &plan);
+    if (status == DP_OK) {
+        choose_parts(gpu, &plan);
         status = run(gpu, &plan);
-    release_operands(&plan);
+    }
+    dp__pair_close(&plan);
     return status;
 }
 

@@ -27,7 +27,15 @@ typedef struct dp__pair_plan {
     int64_t items_i; /* work-items along i */
     int64_t parts, part;
     int bindings; /* buffers before the results */
+    const char *params; /* more of the kernel's parameters, behind the results' offsets; NULL: none */
 } dp__pair_plan;
+
+/* pairwise.c, for other kernels that have these inputs. Chooses the variant by plan->call and plan->expr, and makes and fills what
+ * is staged; close releases that, also after a failure. */
+dp_status dp__pair_open(dp__gpu *gpu, dp__pair_plan *plan);
+void dp__pair_close(dp__pair_plan *plan);
+/* At least the rounds that a work-item's loops take for one value of j. */
+double dp__pair_rounds(const dp__pair_plan *plan);
 
 /* Whether an output's components are cut into chunks. */
 bool dp__pair_chunked(const dp__pair_plan *plan, int output);

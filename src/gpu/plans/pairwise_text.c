@@ -37,6 +37,7 @@ static void emit_params(const dp__pair_plan *plan, dp__text *text)
                        "P(float, scale)");
     for (int o = 0; o < plan->expr->output_count; o++)
         dp__text_add(text, " P(int, result_offset%d)", o);
+    dp__text_add(text, "%s", plan->params ? plan->params : "");
     for (int s = 0; s < plan->expr->symbol_count; s++) {
         const dp__pair_operand *operand = &plan->operand[s];
         if (operand->call && !operand->tensor)
