@@ -11,6 +11,7 @@
 #include <dipole/formula.h>
 #include <dipole/ops.h>
 #include <dipole/pairwise.h>
+#include <dipole/potential.h>
 #include <dipole/profile.h>
 #include <dipole/tensor.h>
 
