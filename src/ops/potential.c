@@ -62,6 +62,12 @@ static const dp_potential table[] = {
      .at_zero = "k = 1, g = 0",
      .positive = true,
      .source = "Gretton et al., JMLR 13 (2012) 723"},
+    {.name = "gaussians",
+     .formula = "t = sqdist(x[i], y[j]); sum(exp(-0.5 * t / h^2))",
+     .tensors = "x[i] y[j] h",
+     .at_zero = "k = the number of bandwidths, g = 0",
+     .positive = true,
+     .source = "the sum of gaussians of bandwidths h (a vector of the call); Li et al., MMD GAN, NeurIPS 2017, 5.1"},
     {.name = "laplace",
      RADIAL("exp(-sqrt(t) / sigma)"),
      .parameter = {LENGTH("sigma", 1, "length over which it falls by e")},
@@ -151,12 +157,12 @@ int dp_potential_parameter_count(const dp_potential *potential)
     return count;
 }
 
-/* Whether `name` is one of the tensors, "x[i] y[j]". */
+/* Whether `name` is one of the tensors, "x[i] y[j] h". */
 static bool has_tensor(const dp_potential *potential, const char *name)
 {
     const size_t length = strlen(name);
     for (const char *at = potential->tensors; *at; at += strcspn(at, " "), at += *at == ' ')
-        if (strncmp(at, name, length) == 0 && at[length] == '[')
+        if (strncmp(at, name, length) == 0 && strchr("[ ", at[length])) /* or the end */
             return true;
     return false;
 }
