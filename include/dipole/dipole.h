@@ -9,6 +9,7 @@
 #include <dipole/device.h>
 #include <dipole/explain.h>
 #include <dipole/formula.h>
+#include <dipole/metric.h>
 #include <dipole/ops.h>
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>
