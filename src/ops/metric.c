@@ -40,6 +40,15 @@ static dp_status check_points(metric *m, int kind, const dp_tensor *tensor)
     return DP_OK;
 }
 
+static dp_status check_dimensions(metric *m, const dp_tensor *x, const dp_tensor *y)
+{
+    char tx[DP_SHAPE_TEXT], ty[DP_SHAPE_TEXT];
+    if (x->shape.rank != y->shape.rank || (x->shape.rank == 2 && x->shape.dim[1] != y->shape.dim[1]))
+        return dp__fail(m->device, DP_ERROR_ARGUMENT, "metric: points of %s and of %s are not of one dimension",
+                        dp__shape_text(&x->shape, tx), dp__shape_text(&y->shape, ty));
+    return DP_OK;
+}
+
 static dp_status check_weights(metric *m, int kind, const dp_tensor *tensor)
 {
     char text[DP_SHAPE_TEXT];
@@ -85,8 +94,10 @@ static dp_status check(metric *m, const dp_tensor *x, const dp_tensor *y, unsign
     m->tensor[POINTS_X] = x;
     m->tensor[POINTS_Y] = y;
     DP_CHECK(check_points(m, POINTS_X, x));
-    if (y || m->factor[PART_YY] != 0 || m->factor[PART_XY] != 0 || m->wanted[POINTS_Y])
+    if (y || m->factor[PART_YY] != 0 || m->factor[PART_XY] != 0 || m->wanted[POINTS_Y]) {
         DP_CHECK(check_points(m, POINTS_Y, y));
+        DP_CHECK(check_dimensions(m, x, y));
+    }
     DP_CHECK(check_weights(m, WEIGHTS_X, m->tensor[WEIGHTS_X] = p->x_weights));
     DP_CHECK(check_weights(m, WEIGHTS_Y, m->tensor[WEIGHTS_Y] = p->y_weights));
     for (int a = 0; a < p->args.count && p->args.arg; a++)
