@@ -100,10 +100,10 @@ static dp_status check(metric *m, const dp_tensor *x, const dp_tensor *y, unsign
     }
     DP_CHECK(check_weights(m, WEIGHTS_X, m->tensor[WEIGHTS_X] = p->x_weights));
     DP_CHECK(check_weights(m, WEIGHTS_Y, m->tensor[WEIGHTS_Y] = p->y_weights));
-    for (int a = 0; a < p->args.count && p->args.arg; a++)
-        for (int kind = 0; kind < KINDS && p->args.arg[a].name; kind++)
-            if (strcmp(p->args.arg[a].name, names[kind]) == 0)
-                return dp__fail(m->device, DP_ERROR_ARGUMENT, "metric: args[%d] is named \"%s\", which is an argument of its own", a,
+    for (int a = 0; a < m->call.args.count; a++)
+        for (int kind = 0; kind < KINDS; kind++)
+            if (strcmp(m->call.args.arg[a].name, names[kind]) == 0)
+                return dp__fail(m->device, DP_ERROR_ARGUMENT, "metric: \"%s\" is among args; it is an argument of its own",
                                 names[kind]);
     return check_estimator(m);
 }
@@ -219,7 +219,6 @@ static dp_status compute_part(metric *m, int part)
 
 static dp_status compute(metric *m)
 {
-    DP_CHECK(dp_potential_prepare(m->device, m->params->potential, m->params->args, &m->call));
     for (int part = 0; part < PARTS; part++)
         if (m->factor[part] != 0)
             DP_CHECK(compute_part(m, part));
@@ -242,6 +241,8 @@ dp_tensor *dp_metric(dp_device *device, const dp_tensor *x, const dp_tensor *y, 
         *gradients = (dp_metric_gradients){0};
     if (status == DP_OK && !params)
         status = dp__fail(device, DP_ERROR_ARGUMENT, "metric: params is NULL");
+    if (status == DP_OK)
+        status = dp_potential_prepare(device, params->potential, params->args, &m.call);
     if (status == DP_OK)
         status = check(&m, x, y, wanted, gradients != NULL);
     if (status == DP_OK)

@@ -16,8 +16,6 @@
 #define SOFTENING(value) {"eps", value, LENGTH_LOW, LENGTH_HIGH, false, "length", "softening: the distance is sqrt(r^2 + eps^2)"}
 #define EXPONENT(low) {"s", 1, low, 64, true, "", "exponent; d - 1 is the elastic interaction in d dimensions"}
 
-#define SCREENED "k = exp(-kappa eps) / eps, g = 0"
-
 static const dp_potential table[] = {
     {.name = "riesz",
      RADIAL("e = eps^2; m = max(t, e); u = 1 - t / e; "
@@ -36,7 +34,7 @@ static const dp_potential table[] = {
      .parameter = {{"s", 1, 1e-3, 64, true, "", "exponent"}, SOFTENING(0.1)},
      .at_zero = "k = eps^-s, g = 0",
      .positive = true,
-     .source = "Plummer, MNRAS 71 (1911) 460; Unterthiner et al., Coulomb GANs, ICLR 2018, Eq. 7"},
+     .source = "Plummer, MNRAS 71 (1911) 460; Unterthiner et al., Coulomb GANs, ICLR 2018"},
     {.name = "coulomb",
      RADIAL("c * rsqrt(t + eps^2)"),
      .parameter = {{"c", 1, -1e18, 1e18, false, "energy length", "energy of two unit charges at distance 1"}, SOFTENING(1e-3)},
@@ -49,7 +47,7 @@ static const dp_potential table[] = {
                    {"eps", 0, 0, LENGTH_HIGH, false, "length", "softening; 0: none"}},
      .at_zero = "k = -eps^b, g = 0 (eps = 0 has a kink there: 0 is taken, b < 1 is steep beside it)",
      .positive = true,
-     .source = "Szekely, Rizzo, J. Stat. Plann. Inference 143 (2013) 1249, Eq. 2.5"},
+     .source = "Szekely, Rizzo, J. Stat. Plann. Inference 143 (2013) 1249"},
     {.name = "log",
      RADIAL("-0.5 * log(t + eps^2)"),
      .parameter = {SOFTENING(0.1)},
@@ -67,7 +65,7 @@ static const dp_potential table[] = {
      .tensors = "x[i] y[j] h",
      .at_zero = "k = the number of bandwidths, g = 0",
      .positive = true,
-     .source = "the sum of gaussians of bandwidths h (a vector of the call); Li et al., MMD GAN, NeurIPS 2017, 5.1"},
+     .source = "the sum of gaussians of bandwidths h (a vector of the call); Li et al., MMD GAN, NeurIPS 2017"},
     {.name = "laplace",
      RADIAL("exp(-sqrt(t) / sigma)"),
      .parameter = {LENGTH("sigma", 1, "length over which it falls by e")},
@@ -117,7 +115,7 @@ static const dp_potential table[] = {
     {.name = "yukawa",
      RADIAL("a = sqrt(t + eps^2); exp(-kappa * a) / a"),
      .parameter = {{"kappa", 1, 0, 1e18, false, "1/length", "screening"}, SOFTENING(0.1)},
-     .at_zero = SCREENED,
+     .at_zero = "k = exp(-kappa eps) / eps, g = 0",
      .positive = true,
      .source = "Yukawa, Proc. Phys.-Math. Soc. Japan 17 (1935) 48, softened as Plummer's"},
     {.name = "lennard_jones",

@@ -295,6 +295,8 @@ static void wrong_metrics(dp_device *device)
         {x, x, {.potential = "riesz", .estimator = (dp_estimator)7}, 0, DP_ERROR_ARGUMENT, "estimator 7"},
         {one, x, {.potential = "riesz", .estimator = DP_ESTIMATOR_U}, 0, DP_ERROR_ARGUMENT, "x has one"},
         {x, x, {.potential = "riesz", PARAMETERS({"x", x, 0})}, 0, DP_ERROR_ARGUMENT, "\"x\""},
+        {x, x, {.potential = "riesz", .args = {(const dp_arg[]){{"s", NULL, 1}}, 1000}}, 0, DP_ERROR_ARGUMENT, "1000 entries"},
+        {x, x, {.potential = "riesz", .args = {NULL, 1}}, 0, DP_ERROR_ARGUMENT, "NULL"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         memset(&g, 0x55, sizeof g);
