@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernels of `dipole distance` and the defaults of their parameters.
+/* The kernels of `dipole distance` and the defaults of their parameters. Their formulas are those of the library's table
+ * of potentials.
  *
  * A named kernel is a function of t = gauge |x - y|^2 alone, so the points stay in the unit of their file,
  * where the squared distances of bytes are integers and exact in f32 below 2^24; gauge and gain carry the
@@ -21,6 +22,8 @@ const char distance_kernel_help[] =
     "elastic   k = (EPS / |x - y|)^S, capped by a parabola below EPS: the elastic-interaction\n"
     "          metric times EPS^S; S is the dimension - 1, at most 3 (0: the logarithm);\n"
     "          EPS is the distance that 1 of 100 pairs falls below\n"
+    "POTENTIAL another one of the library's table (docs/potentials.md), such as matern52, with the\n"
+    "          defaults of its parameters\n"
     "FORMULA   any symmetric k of x[i] and y[j], such as \"1 / (1 + sqdist(x[i], y[j]))\"\n"
     "The defaults of H and EPS are taken from at most 256 rows of each set, evenly spread.";
 
@@ -29,12 +32,19 @@ static bool is_formula(const char *kernel)
     return strstr(kernel, "x[i]") && strstr(kernel, "y[j]");
 }
 
+/* The potential of the table that a kernel which is none of the three stands for, or NULL. */
+static const dp_potential *other_potential(const char *kernel)
+{
+    const dp_potential *potential = dp_potential_find(kernel);
+    return potential && potential->radial ? potential : NULL;
+}
+
 int distance_kernel_check(const distance_options *options)
 {
     const char *kernel = options->kernel;
     const bool gaussian = strcmp(kernel, "gaussian") == 0, elastic = strcmp(kernel, "elastic") == 0;
-    if (!gaussian && !elastic && strcmp(kernel, "energy") != 0 && !is_formula(kernel)) {
-        cli_error("--kernel: \"%s\" is not energy, gaussian, elastic or a formula of x[i] and y[j]", kernel);
+    if (!gaussian && !elastic && strcmp(kernel, "energy") != 0 && !is_formula(kernel) && !other_potential(kernel)) {
+        cli_error("--kernel: \"%s\" is not energy, gaussian, elastic, a potential or a formula of x[i] and y[j]", kernel);
         return CLI_USAGE;
     }
     const char *wrong = !gaussian && !isnan(options->bandwidth) ? "--bandwidth is for --kernel gaussian"
@@ -103,6 +113,24 @@ static bool set_formula(distance_kernel *kernel, const char *text)
     return kernel->formula != NULL;
 }
 
+/* A potential of the table in t = gauge |x - y|^2, its parameters as definitions before it. */
+static bool set_potential(distance_kernel *kernel, const dp_potential *potential, const char *parameters)
+{
+    char text[DP_POTENTIAL_TEXT];
+    snprintf(text, sizeof(text), "%st = gauge * sqdist(x[i], y[j]); %s", parameters, potential->radial);
+    return set_formula(kernel, text);
+}
+
+static bool set_defaults(distance_kernel *kernel, const dp_potential *potential)
+{
+    char text[DP_POTENTIAL_TEXT] = "";
+    size_t used = 0;
+    for (int k = 0; k < dp_potential_parameter_count(potential); k++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s = %.9g; ", potential->parameter[k].name,
+                                 potential->parameter[k].value);
+    return set_potential(kernel, potential, text);
+}
+
 static bool make_gaussian(const distance_options *options, const distance_set *a, const distance_set *b,
                           distance_kernel *kernel)
 {
@@ -110,12 +138,11 @@ static bool make_gaussian(const distance_options *options, const distance_set *a
     if (isnan(options->bandwidth) && !find_quantile(a, b, 0.5, &kernel->bandwidth))
         return false;
     const double ratio = a->scale / kernel->bandwidth;
-    kernel->gauge = 0.5 * ratio * ratio;
-    return set_formula(kernel, "exp(-gauge * sqdist(x[i], y[j]))");
+    kernel->gauge = ratio * ratio;
+    return set_potential(kernel, dp_potential_find("gaussian"), "sigma = 1; ");
 }
 
-/* SPEC's scaled kernel eps^s k, in t = (r / eps)^2: t^(-s/2) where t >= 1, else (s + 2) / 2 - s / 2 t. The
- * limit s = 0 is that of (t^(-s/2) - 1) / s: -log(t) / 2, else (1 - t) / 2. */
+/* The scaled kernel eps^s k, which has eps = 1 in t = (r / eps)^2. */
 static bool make_elastic(const distance_options *options, const distance_set *a, const distance_set *b,
                          distance_kernel *kernel)
 {
@@ -123,16 +150,11 @@ static bool make_elastic(const distance_options *options, const distance_set *a,
     kernel->cutoff = options->cutoff;
     if (isnan(options->cutoff) && !find_quantile(a, b, 0.01, &kernel->cutoff))
         return false;
-    const double ratio = a->scale / kernel->cutoff, half = kernel->exponent / 2;
+    const double ratio = a->scale / kernel->cutoff;
     kernel->gauge = ratio * ratio;
-    if (half == 0)
-        return set_formula(kernel, "t = gauge * sqdist(x[i], y[j]);"
-                                   "select(t < 1, 0.5 * (1 - t), -0.5 * log(max(t, 1)))");
-    char text[256]; /* the exponent as a literal: small ones become products and square roots */
-    snprintf(text, sizeof(text),
-             "t = gauge * sqdist(x[i], y[j]);select(t < 1, %.9g - %.9g * t, max(t, 1)^(-%.9g))", half + 1,
-             half, half);
-    return set_formula(kernel, text);
+    char text[64]; /* the exponent as a literal: small ones become products and square roots */
+    snprintf(text, sizeof(text), "s = %.9g; eps = 1; ", kernel->exponent);
+    return set_potential(kernel, dp_potential_find("riesz"), text);
 }
 
 bool distance_kernel_make(const distance_options *options, distance_set *a, distance_set *b,
@@ -140,8 +162,9 @@ bool distance_kernel_make(const distance_options *options, distance_set *a, dist
 {
     *kernel = (distance_kernel){
         .name = options->kernel, .gauge = 1, .gain = 1, .bandwidth = NAN, .exponent = NAN, .cutoff = NAN};
-    const bool formula = is_formula(options->kernel);
-    distance_scale(a, b, formula);
+    const bool formula = is_formula(options->kernel), energy = strcmp(options->kernel, "energy") == 0;
+    const bool named = energy || strcmp(options->kernel, "gaussian") == 0 || strcmp(options->kernel, "elastic") == 0;
+    distance_scale(a, b, !named);
     if (strcmp(options->kernel, "gaussian") == 0)
         return make_gaussian(options, a, b, kernel);
     if (strcmp(options->kernel, "elastic") == 0)
@@ -150,6 +173,8 @@ bool distance_kernel_make(const distance_options *options, distance_set *a, dist
         kernel->name = "formula";
         return set_formula(kernel, options->kernel);
     }
+    if (!energy)
+        return set_defaults(kernel, other_potential(options->kernel));
     kernel->gain = a->scale;
-    return set_formula(kernel, "-sqrt(sqdist(x[i], y[j]))");
+    return set_potential(kernel, dp_potential_find("energy"), "b = 1; eps = 0; ");
 }

@@ -9,8 +9,10 @@
 #include <dipole/device.h>
 #include <dipole/explain.h>
 #include <dipole/formula.h>
+#include <dipole/metric.h>
 #include <dipole/ops.h>
 #include <dipole/pairwise.h>
+#include <dipole/potential.h>
 #include <dipole/profile.h>
 #include <dipole/tensor.h>
 

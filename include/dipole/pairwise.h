@@ -86,6 +86,16 @@ DP_API dp_status dp_pairwise_gradient(dp_device *device, const char *formula, un
                                       const dp_tensor *cotangent, const char *const *wrt, int count,
                                       dp_tensor **gradients, dp_tensor **value);
 
+/* The product of the Hessian with a vector: with L = the sum of dp_pairwise(formula, mode, args) over all its elements, returns
+ * d/dw of the sum of direction * dL/dw, for w = the argument `wrt`: a new tensor of its shape, which is the shape of
+ * `direction` too ([] for a scalar). Where w stands on both sides, so does the direction, and all its second derivatives count.
+ * Differentiated symbolically, twice, in one pass a side; docs/formula.md says what is taken where there is no derivative.
+ *
+ * `mode`: a sum or mean, over j, i or all. Memory: O((N + M) d). Errors: as dp_pairwise; ERROR_ARGUMENT too for a name that is
+ * no argument and a direction of another shape. */
+DP_API dp_tensor *dp_pairwise_hvp(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
+                                  const dp_tensor *direction);
+
 #ifdef __cplusplus
 }
 #endif

@@ -100,6 +100,9 @@ bool dp__node_nonnegative(const dp__node *node, const bool operands[3]);
 void dp__expr_swap_sides(dp__expr *expr);
 /* Whether symbol s is used on that side. */
 bool dp__expr_uses(const dp__expr *expr, int symbol, dp__side side);
+/* Whether exchanging i and j changes nothing in any output, its derivatives at kinks included, as far as its form shows. False
+ * where memory is out, too. */
+bool dp__expr_symmetric(const dp__expr *expr);
 
 /* A new list, equal in value but for rounding: constants folded (as double, results must be finite), x^2 and other small
  * integer and half-integer powers expanded into products, sqrt and rsqrt, neutral elements dropped, equal subexpressions

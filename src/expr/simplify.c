@@ -357,6 +357,14 @@ static int simplify_node(builder *b, dp__node_kind kind, int x, int y, int z)
         if (nx.kind == DP__NODE_EQ || nx.kind == DP__NODE_NE)
             return make2(b, nx.kind == DP__NODE_EQ ? DP__NODE_NE : DP__NODE_EQ, nx.operand[0], nx.operand[1]);
         return -1;
+    case DP__NODE_AND:
+        if (is_const(b, y) && at(b, y)->value != 0)
+            return dp__node_is_truth(nx.kind) ? x : -1;
+        return is_const(b, y) ? y : -1;
+    case DP__NODE_OR:
+        if (is_const(b, y) && at(b, y)->value != 0)
+            return add_const(b, 1);
+        return is_const(b, y) && dp__node_is_truth(nx.kind) ? x : -1;
     case DP__NODE_NE:
         return b->facts[x].positive && is_value(b, y, 0) ? add_const(b, 1) : -1;
     case DP__NODE_SELECT:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of pairwise sums: sums over pairs of the formula's derivatives. An argument that is indexed by i gets one that is
- * kept by i and summed over j; by j the reverse, which is the same with the sides exchanged; one of the call a sum over all. */
+ * kept by i and summed over j; by j the reverse, which is the same with the sides exchanged; one of the call a sum over all.
+ * Where exchanging i and j changes nothing, one of the two passes is enough. */
 #include "ops/pairwise.h"
 #include <math.h>
 #include <string.h>
@@ -13,6 +14,7 @@ typedef struct gradient {
     dp__indexed seed;
     int symbol[DP_MAX_OUTPUTS]; /* of each name */
     int count;
+    bool symmetric; /* the derivatives on side i, twice, are those on both */
     dp_tensor *sum[DP_MAX_OUTPUTS]; /* what was found so far; NULL: nothing */
     dp_tensor *value;               /* [n] or [n, d], before i is reduced too */
 } gradient;
@@ -118,7 +120,7 @@ static dp_status differentiate_side(gradient *g, dp__side side, bool with_value)
 {
     dp__indexed targets[DP_MAX_OUTPUTS];
     int names[DP_MAX_OUTPUTS], count = 0;
-    for (int k = 0; k < g->count; k++) {
+    for (int k = 0; k < g->count && !(g->symmetric && side == DP__SIDE_J); k++) {
         if (!dp__expr_uses(g->call.expr, g->symbol[k], side))
             continue;
         targets[count] = (dp__indexed){g->symbol[k], side, dim_on(g->call.expr, g->symbol[k], side)};
@@ -141,6 +143,8 @@ static dp_status differentiate_side(gradient *g, dp__side side, bool with_value)
 /* Name k's gradient times `scale`, of the shape of its argument; zeros where the formula does not have it. */
 static dp_status finish(gradient *g, dp_args args, int k, double scale, dp_tensor **result)
 {
+    if (g->symmetric && dp__expr_uses(g->call.expr, g->symbol[k], DP__SIDE_I))
+        scale *= 2;
     const dp_tensor *tensor = args.arg[g->symbol[k]].tensor;
     const dp_shape shape = tensor ? tensor->shape : (dp_shape){0};
     if (!g->sum[k]) {
@@ -192,6 +196,8 @@ dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned 
         status = find_symbols(&g, args, wrt);
     if (status == DP_OK)
         status = add_seed(&g, args, cotangent);
+    /* Every pair (i, j) has its cotangent in (j, i) too. An argument that is indexed stands on both sides then. */
+    g.symmetric = status == DP_OK && count > 0 && (g.call.all || !cotangent) && dp__expr_symmetric(expr);
     for (int side = 0; status == DP_OK && side < SIDES; side++)
         status = differentiate_side(&g, (dp__side)side, value && side == DP__SIDE_I);
     const double pairs = (double)(g.call.m - g.call.exclude_self) * (g.call.all ? (double)g.call.n : 1);

@@ -207,6 +207,8 @@ json "$o.check(r, $o.elastic(2.5, 1.5))" $ab --kernel elastic --exponent 2.5 --c
 json "$o.check(r, $o.elastic(0, 1.5))" $ab --kernel elastic --exponent 0 --cutoff 1.5
 json "$o.check(r, lambda p, q: 1 / (1 + $o.math.dist(p, q) ** 2)) and r['kernel'] == 'formula'" \
     $ab --kernel 't = sqdist(x[i], y[j]); 1 / (1 + t)'
+json "$o.check(r, lambda p, q: 1 / (1 + $o.math.dist(p, q) ** 2)) and r['kernel'] == 'student_t'" $ab --kernel student_t --scale 1
+expect 2 'is not energy' distance a.csv b.csv --kernel atoms
 json "$o.check(r, lambda p, q: p[0] * q[0] + p[1] * q[1], unbiased=True)" $ab --kernel 'dot(x[i], y[j])' --unbiased
 json "r['value'] == 0 and r['stderr'] >= 0" distance a.csv a.csv --device ref
 json "r['stderr'] is None" distance one.csv b.csv --device ref

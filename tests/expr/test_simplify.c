@@ -56,9 +56,15 @@ static void test_simplify_shrinks(void **state)
         {"norm(x[i])^-1", 4}, /* and rsqrt */
         {"a = sin(q[i]); eps", 1},
         {"-inf", 1},
+        {"eps < q[i] and 1", 3},
+        {"q[i] and 0", 1},
+        {"q[i] or 1", 1},
+        {"eps < q[i] or 0", 3},
         {"pi * 2 / 4", 1},
         /* and what must stay */
         {"select(eps^2 != 0, q[i], 1)", 7},
+        {"q[i] and 1", 3},
+        {"q[i] or 0", 3},
         {"eps * 0", 3},
         {"eps - eps", 2},
         {"eps / eps", 2},

@@ -154,6 +154,24 @@ static dp_status explaining(dp_device *device)
     return status;
 }
 
+static dp_status metrics(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(4, 2), -1, 1), *y = dp_uniform(device, 2, DP_SHAPE(3, 2), -1, 1);
+    dp_tensor *a = dp_uniform(device, 3, DP_SHAPE(4), 0, 1), *h = dp_full(device, DP_F32, DP_SHAPE(2), 0.5);
+    const dp_metric_params weighted = {.potential = "plummer", .x_weights = a};
+    const dp_metric_params several = {.potential = "gaussians", .args = DP_ARGS({"h", h, 0}), .estimator = DP_ESTIMATOR_U};
+    dp_metric_gradients g[2];
+    dp_tensor *list[] = {
+        dp_metric(device, x, y, &weighted, DP_METRIC_X | DP_METRIC_Y | DP_METRIC_X_WEIGHTS, &g[0]),
+        dp_metric(device, x, y, &several, DP_METRIC_Y, &g[1]),
+        dp_pairwise_hvp(device, "sqdist(x[i], x[j])^2 * a[j]", DP_MEAN_ALL, DP_ARGS({"x", x, 0}, {"a", a, 0}), "x", x),
+        g[0].x, g[0].y, g[0].x_weights, g[1].y, x, y, a, h,
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 static dp_status profiling(dp_device *device)
 {
     dp_profile_entry entries[4];
@@ -225,6 +243,12 @@ static void test_explaining(void **state)
     fail_each(explaining, false);
 }
 
+static void test_metrics(void **state)
+{
+    (void)state;
+    fail_each(metrics, false);
+}
+
 static void test_profiling(void **state)
 {
     (void)state;
@@ -237,7 +261,7 @@ int main(void)
         cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
-        cmocka_unit_test(test_explaining),
+        cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

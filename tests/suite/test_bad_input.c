@@ -530,6 +530,9 @@ static void no_device(dp_device *device)
         assert_null(dp_scatter_add_rows(none, NULL, NULL, 1));
         assert_null(dp_scatter_add(none, NULL, NULL, 0, 1));
         assert_null(dp_pairwise(none, "x[i]", DP_SUM_J, x));
+        assert_null(dp_pairwise_hvp(none, "x[i]", DP_SUM_J, x, "x", NULL));
+        assert_null(dp_metric(none, NULL, NULL, NULL, 0, NULL));
+        assert_int_equal(dp_potential_prepare(none, NULL, x, NULL), DP_ERROR_NO_DEVICE);
         assert_null(dp_matmul_bound(none, NULL, NULL, NULL));
         assert_null(dp_conv2d_bound(none, NULL, NULL, NULL));
         assert_null(dp_map_bound(none, "x", x, 0));

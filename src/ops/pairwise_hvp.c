@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Second derivatives of pairwise sums along a direction v. A pair's share of <dL/dw, v> is the sum over the sides on which w
+ * stands of <df/dw, v> there: the derivatives of the formula, with v as their seeds. Its gradient is differentiated from
+ * that as the one of any formula: kept on the side of w, summed over the other. */
+#include "ops/pairwise.h"
+#include <string.h>
+
+enum { SIDES = 3 };
+
+typedef struct hvp {
+    dp_device *device;
+    dp__pairwise_call call; /* of the formula; the direction is the last symbol */
+    int symbol, direction;
+    dp__indexed targets[SIDES], seeds[SIDES]; /* w and the direction, on the sides where w stands */
+    int count;
+    dp_tensor *sum; /* what was found so far; NULL: nothing */
+} hvp;
+
+static dp_status check(dp_device *device, unsigned mode, dp_args args, const char *wrt, const dp_tensor *direction, int *symbol)
+{
+    char td[DP_SHAPE_TEXT], tw[DP_SHAPE_TEXT];
+    const unsigned reduction = mode & 0xffu;
+    if (reduction != DP_SUM && reduction != DP_MEAN)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "mode 0x%x: second derivatives are those of sums and means", mode);
+    int s = 0;
+    while (wrt && s < args.count && strcmp(args.arg[s].name, wrt) != 0)
+        s++;
+    if (!wrt || s == args.count)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "wrt is \"%.64s\", which is no argument", wrt ? wrt : "(NULL)");
+    DP_CHECK(dp__check_dtype(device, direction, "direction", DP_F32));
+    const dp_shape expected = args.arg[s].tensor ? args.arg[s].tensor->shape : (dp_shape){0};
+    if (!dp__shape_equal(&direction->shape, &expected))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "direction has shape %s, %s has %s", dp__shape_text(&direction->shape, td), wrt,
+                        dp__shape_text(&expected, tw));
+    if (args.count == DP_MAX_ARGS)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "args has %d entries: with a direction %d are allowed", args.count,
+                        DP_MAX_ARGS - 1);
+    *symbol = s;
+    return DP_OK;
+}
+
+static void list_sides(hvp *h)
+{
+    const dp__expr *expr = h->call.expr;
+    for (int side = 0; side < SIDES; side++) {
+        int node = 0;
+        while (node < expr->node_count && !(expr->nodes[node].kind == DP__NODE_SYMBOL && expr->nodes[node].symbol == h->symbol &&
+                                            expr->nodes[node].side == (dp__side)side))
+            node++;
+        if (node == expr->node_count)
+            continue;
+        h->targets[h->count] = (dp__indexed){h->symbol, (dp__side)side, expr->nodes[node].dim};
+        h->seeds[h->count++] = (dp__indexed){h->direction, (dp__side)side, expr->nodes[node].dim};
+    }
+}
+
+/* Adds `part`, and takes it over. */
+static dp_status accumulate(hvp *h, dp_tensor *part)
+{
+    if (!h->sum) {
+        h->sum = part;
+        return part ? DP_OK : dp_failed(h->device);
+    }
+    const dp_arg pair[] = {{"a", h->sum, 0}, {"b", part, 0}};
+    dp_tensor *both = dp_map(h->device, "a + b", (dp_args){pair, 2});
+    dp_tensor_release(&h->sum);
+    dp_tensor_release(&part);
+    h->sum = both;
+    return both ? DP_OK : dp_failed(h->device);
+}
+
+/* Sums an expression of one output, kept on that side. */
+static dp_status run_side(hvp *h, dp__expr *expr, dp__side side)
+{
+    dp__pairwise_call call = h->call;
+    call.expr = expr;
+    call.reduction = DP_SUM;
+    call.all = side == DP__SIDE_CALL;
+    if (side == DP__SIDE_J) {
+        dp__expr_swap_sides(expr);
+        call.n = h->call.m;
+        call.m = h->call.n;
+    }
+    call.out[0] = dp__pairwise_output(h->device, &call, 0);
+    dp_status status = call.out[0] ? DP_OK : dp_failed(h->device);
+    if (status == DP_OK && dp_tensor_size(call.out[0]) > 0)
+        status = dp__dispatch(h->device, DP__OP_pairwise, &call);
+    if (status == DP_OK)
+        return accumulate(h, call.out[0]);
+    dp_tensor_release(&call.out[0]);
+    return status;
+}
+
+static dp_status compute(hvp *h, bool symmetric)
+{
+    const dp__differentiation first = {.targets = h->targets, .target_count = h->count};
+    dp__expr *slopes = dp__expr_differentiate(h->call.expr, &first);
+    dp_status status = slopes ? DP_OK : dp__fail(h->device, DP_ERROR_MEMORY, "no memory for the derivatives");
+    for (int k = 0; status == DP_OK && k < h->count; k++) {
+        if (symmetric && h->targets[k].side == DP__SIDE_J)
+            continue; /* as much as on side i */
+        const dp__differentiation second = {.seeds = h->seeds, .targets = &h->targets[k], .target_count = 1};
+        dp__expr *expr = dp__expr_differentiate(slopes, &second);
+        if (!expr)
+            status = dp__fail(h->device, DP_ERROR_MEMORY, "no memory for the second derivatives");
+        else
+            expr->symbol_count = DP_MAX2(expr->symbol_count, h->direction + 1);
+        if (expr)
+            status = run_side(h, expr, h->targets[k].side);
+        dp__expr_free(&expr);
+    }
+    dp__expr_free(&slopes);
+    return status;
+}
+
+/* The sum times `scale`; zeros where the formula does not have the argument. */
+static dp_tensor *finish(hvp *h, const dp_tensor *direction, double scale)
+{
+    if (!h->sum)
+        return dp_full(h->device, DP_F32, direction->shape, 0);
+    if (scale == 1)
+        return dp_tensor_retain(h->sum);
+    const dp_arg pair[] = {{"h", h->sum, 0}, {.name = "s", .scalar = scale}};
+    return dp_map(h->device, "h * s", (dp_args){pair, 2});
+}
+
+dp_tensor *dp_pairwise_hvp(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
+                           const dp_tensor *direction)
+{
+    hvp h = {.device = device, .direction = args.count};
+    dp__expr *expr = NULL;
+    dp_tensor *result = NULL;
+    dp_status status = dp__pairwise_prepare(device, formula, mode, args, 1, &expr, &h.call);
+    if (status == DP_OK)
+        status = check(device, mode, args, wrt, direction, &h.symbol);
+    if (status == DP_OK) {
+        h.call.in[h.direction] = direction;
+        list_sides(&h);
+        const bool symmetric = dp__expr_symmetric(expr), indexed = h.count > 0 && h.targets[h.count - 1].side != DP__SIDE_CALL;
+        status = h.count > 0 ? compute(&h, symmetric && indexed) : DP_OK;
+        const double pairs = (double)(h.call.m - h.call.exclude_self) * (h.call.all ? (double)h.call.n : 1);
+        const double twice = symmetric && indexed ? 2 : 1;
+        result = status == DP_OK ? finish(&h, direction, (mode & 0xffu) == DP_SUM ? twice : twice / pairs) : NULL;
+    }
+    dp_tensor_release(&h.sum);
+    dp__expr_free(&expr);
+    return result;
+}
