@@ -159,22 +159,21 @@ static void size_cases(ops_list *list)
         ops_add(list, k < 32, "k=%d n=7 m=%d d=2", k, k - 1);
         ops_add(list, k < 32, "k=%d n=9 m=%d d=2", k, k);
         ops_add(list, false, "k=%d n=%d m=%d d=2", k, 15 + t, k + 1);
-        ops_add(list, false, "k=%d n=%d m=%d d=2", k, 31 + t, 253 + 2 * t);
-        ops_add(list, false, "k=%d n=63 m=%d d=2 lev=2", k, 127 + t);
+        ops_add(list, false, "k=%d n=%d m=%d d=2", k, 31 + t, k < 128 ? 253 + 2 * t : 193);
+        ops_add(list, false, "k=%d n=17 m=%d d=2 lev=2", k, 127 + t);
         ops_add(list, false, "k=%d n=3 m=5000 d=2", k); /* lists of parts */
-        ops_add(list, false, "k=%d n=3 m=5000 d=2 lev=3", k);
+        ops_add(list, false, "k=%d n=2 m=2500 d=2 lev=3", k);
     }
     ops_add(list, true, "k=3 n=0 m=4 d=2");
     ops_add(list, true, "k=2 n=6 m=300 d=2");
     ops_add(list, false, "k=5 n=1 m=9000 d=2");
-    ops_add(list, false, "k=128 n=601 m=997 d=2"); /* more rounds of loops than some drivers allow */
-    ops_add(list, false, "k=5 n=65 m=700 d=784");
+    ops_add(list, false, "k=5 n=9 m=401 d=784"); /* more rounds of loops than some drivers allow */
 }
 
 static void other_cases(ops_list *list)
 {
     ops_add(list, true, "k=2 n=5 self=1 skip=1 d=3");
-    ops_add(list, false, "k=5 n=257 self=1 skip=1 d=3");
+    ops_add(list, false, "k=5 n=101 self=1 skip=1 d=3");
     ops_add(list, false, "k=32 n=17 self=1 skip=1 d=3");
     ops_add(list, false, "f=norm k=5 over=i n=101 m=67 d=1");
     ops_add(list, false, "f=norm k=32 over=i n=7 m=33 d=1 lev=9");
