@@ -178,7 +178,7 @@ static dp_status run(dp__gpu *gpu, smallest_plan *plan, const dp__pairwise_small
     /* What a work-item writes at once, or where work-items run in step, what several do. */
     plan->tile = pair->width * pair->vectors * (gpu->limits.type == DP_DEVICE_CPU ? 1 : SIDE_BY_SIDE);
     plan->tiles = DP_CEIL_DIV(pair->call->n, plan->tile);
-    plan->together = gpu->limits.type == DP_DEVICE_CPU ? 8 : 4;
+    plan->together = DP_MAX2(8 / pair->vectors, 2); /* the formula's text stands once for each, and for each vector */
     choose_parts(gpu, plan);
     choose_take(gpu, plan);
     DP_CHECK(create(gpu, plan, pair->parts, all));
