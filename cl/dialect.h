@@ -144,6 +144,24 @@ typedef uint4 UINT4;
 #define LOAD_INTS(buffer, i) LOAD(buffer, i)
 #define STORE_INTS(buffer, i, v) STORE(buffer, i, v)
 #define SPLAT(s) ((REAL)(s))
+
+/* The sum of a REAL's lanes, by halves. */
+#define LANE_SUM2(v) ((v).x + (v).y)
+static float lane_sum4(float4 v)
+{
+    return LANE_SUM2(v.lo + v.hi);
+}
+#if W == 1
+#define LANE_SUM(v) (v)
+#elif W == 2
+#define LANE_SUM(v) LANE_SUM2(v)
+#elif W == 4
+#define LANE_SUM(v) lane_sum4(v)
+#elif W == 8
+#define LANE_SUM(v) lane_sum4((v).lo + (v).hi)
+#else
+#define LANE_SUM(v) lane_sum4(((v).lo + (v).hi).lo + ((v).lo + (v).hi).hi)
+#endif
 #define SPLAT_INT(s) ((INTS)(s))
 
 /* CHOOSE takes what these give: bools in GLSL and where W is 1, masks elsewhere. */

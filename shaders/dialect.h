@@ -132,6 +132,13 @@ uint MUL_HIGH(uint x, uint y)
 #endif
 #endif
 #define SPLAT(s) REAL(s)
+#if W == 1
+#define LANE_SUM(v) (v)
+#elif W == 2
+#define LANE_SUM(v) ((v).x + (v).y)
+#else
+#define LANE_SUM(v) (((v).x + (v).z) + ((v).y + (v).w))
+#endif
 #define SPLAT_INT(s) INTS(s)
 #define BOOLS_TO_REAL(b) REAL(b)
 #define TO_INTS(v) INTS(v)

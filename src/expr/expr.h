@@ -103,6 +103,9 @@ bool dp__expr_uses(const dp__expr *expr, int symbol, dp__side side);
 /* Whether exchanging i and j changes nothing in any output, its derivatives at kinks included, as far as its form shows. False
  * where memory is out, too. */
 bool dp__expr_symmetric(const dp__expr *expr);
+/* What exchanging i and j makes of each output: 1 where it stays, -1 where it changes its sign, 0 where neither is seen. Whether
+ * none is 0. */
+bool dp__expr_parity(const dp__expr *expr, int *parity);
 
 /* A new list, equal in value but for rounding: constants folded (as double, results must be finite), x^2 and other small
  * integer and half-integer powers expanded into products, sqrt and rsqrt, neutral elements dropped, equal subexpressions

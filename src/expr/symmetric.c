@@ -6,6 +6,7 @@
  * even power or abs() loses again. min and max are not taken for commutative: of equal operands the gradient goes to the
  * first, so exchanged they have another gradient. What is not recognised costs a second pass and nothing else. */
 #include "expr/expr.h"
+#include <dipole/formula.h>
 #include <math.h>
 
 typedef struct term {
@@ -126,21 +127,32 @@ static term number_node(numbering *n, const dp__expr *expr, const term *terms, i
     return (term){number_of(n, &key), 1};
 }
 
-bool dp__expr_symmetric(const dp__expr *expr)
+bool dp__expr_parity(const dp__expr *expr, int *parity)
 {
     const size_t most = 2 * (size_t)expr->node_count + 1;
     numbering n = {dp__alloc(most, sizeof(*n.keys)), 0};
     term *terms = dp__alloc(most, sizeof(*terms)), *other = terms ? terms + expr->node_count : NULL;
-    bool symmetric = n.keys && terms;
-    for (int k = 0; symmetric && k < expr->node_count; k++) {
+    const bool good = n.keys && terms;
+    bool all = good;
+    for (int k = 0; good && k < expr->node_count; k++) {
         terms[k] = number_node(&n, expr, terms, k, false);
         other[k] = number_node(&n, expr, other, k, true);
     }
-    for (int o = 0; symmetric && o < expr->output_count; o++) {
-        const term a = terms[expr->outputs[o]], b = other[expr->outputs[o]];
-        symmetric = a.number == b.number && a.sign == b.sign;
+    for (int o = 0; o < expr->output_count; o++) {
+        const int node = expr->outputs[o];
+        parity[o] = good && terms[node].number == other[node].number ? terms[node].sign * other[node].sign : 0;
+        all = all && parity[o] != 0;
     }
     dp__free(n.keys);
     dp__free(terms);
+    return all;
+}
+
+bool dp__expr_symmetric(const dp__expr *expr)
+{
+    int parity[DP_MAX_OUTPUTS];
+    bool symmetric = expr->output_count <= DP_MAX_OUTPUTS && dp__expr_parity(expr, parity);
+    for (int o = 0; symmetric && o < expr->output_count; o++)
+        symmetric = parity[o] > 0;
     return symmetric;
 }

@@ -65,6 +65,7 @@ typedef struct dp__tuning {
     int pair_block;   /* values of j at once, a power of two up to 128, */
     int pair_sub;     /* so many of them in registers, */
     int pair_chunk;   /* and components of an output in one work-item */
+    int pair_tile;    /* points whose sums a work-item can hold, for pairs of one set that are computed once; 0: none */
     int pair_items;   /* work-items of `pairwise` that keep a compute unit busy */
     double work;      /* FLOPs that one launch may take: well under a second, for watchdogs */
     int64_t rounds;   /* of all its loops together that a work-item may take */

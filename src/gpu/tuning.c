@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/step.h"
 #include <string.h>
+#include <stdlib.h>
 
 /* Safe starting points by kind of device. A CPU's OpenCL wants wide explicit vectors and tiny work-groups (PoCL does not
  * vectorise across work-items, and gives a thread 32 groups at a time), a software GPU vectors of 4 and groups of 64
@@ -15,13 +16,14 @@ dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
     if (limits->type == DP_DEVICE_CPU)
         tuning = (dp__tuning){.width = 8, .group = 64, .heavy = 1, .lanes = 8, .work = 1e10, .pair_vectors = 1,
                               .pair_items = 4, .pair_unroll = 8, .pair_width = 16, .pair_block = 16, .pair_sub = 4,
-                              .pair_chunk = 1024};
+                              .pair_chunk = 1024, .pair_tile = 128};
     else if (limits->type == DP_DEVICE_SOFTWARE_GPU)
         tuning = (dp__tuning){.width = 4, .group = 64, .heavy = 64, .lanes = 32, .work = 2e9, .pair_vectors = 8,
                               .pair_items = 128, .pair_unroll = 16, .pair_width = 4, .pair_block = 4, .pair_sub = 4,
                               .pair_chunk = 32};
     tuning.width = DP_MIN2(tuning.width, (int)limits->max_vector);
     tuning.pair_width = DP_MIN2(tuning.pair_width, 2 * (int)limits->max_vector);
+    if (getenv("DT")) tuning.pair_tile = atoi(getenv("DT"));
     while (tuning.group > limits->max_group_size)
         tuning.group /= 2;
     while (tuning.heavy > limits->max_group_size)

@@ -213,7 +213,7 @@ static dp_status launch_all(dp__gpu *gpu, const dp__pair_plan *plan, const pair_
     return status;
 }
 
-static float scale_of(const dp__pairwise_call *call)
+float dp__pair_scale(const dp__pairwise_call *call)
 {
     double pairs = (double)(call->m - call->exclude_self);
     if (call->all)
@@ -230,7 +230,7 @@ static dp_status reduce_parts(dp__gpu *gpu, const dp__pair_plan *plan, const pai
     dp_tensor *table = dp_reshape(pass->values[output], shape);
     dp_tensor *view = table ? dp_transpose(table, 0, 1) : NULL;
     const dp__reduction_plan reduction = {.x = view, .index = pass->indices, .out = call->out[output],
-                                          .reduction = call->reduction, .reduced = 1, .scale = scale_of(call)};
+                                          .reduction = call->reduction, .reduced = 1, .scale = dp__pair_scale(call)};
     const dp_status status = view ? dp__plan_reduction(gpu, &reduction) : DP_ERROR_MEMORY;
     dp_tensor_release(&table);
     dp_tensor_release(&view);
@@ -244,7 +244,7 @@ static dp_status run(dp__gpu *gpu, dp__pair_plan *plan)
     const bool again = call->all || plan->parts > 1;
     const int outputs = plan->expr->output_count;
     pair_pass pass = {.reduction = again && call->reduction == DP_MEAN ? DP_SUM : call->reduction,
-                 .scale = again ? 1 : scale_of(call)};
+                 .scale = again ? 1 : dp__pair_scale(call)};
     dp_status status = DP_OK;
     for (int o = 0; status == DP_OK && o < outputs; o++) {
         const dp_shape shape = {1, {plan->parts * call->n * plan->dim[o]}};
@@ -268,7 +268,7 @@ static dp_status run_empty(dp__gpu *gpu, const dp__pairwise_call *call)
     for (int o = 0; status == DP_OK && o < call->expr->output_count; o++) {
         dp_tensor *none = dp__tensor_create(gpu->device, DP_F32, (dp_shape){2, {dp_tensor_size(call->out[o]), 0}});
         const dp__reduction_plan plan = {.x = none, .out = call->out[o], .reduction = call->reduction, .reduced = 1,
-                                         .scale = scale_of(call)};
+                                         .scale = dp__pair_scale(call)};
         status = none ? dp__plan_reduction(gpu, &plan) : DP_ERROR_MEMORY;
         dp_tensor_release(&none);
     }
@@ -278,6 +278,8 @@ static dp_status run_empty(dp__gpu *gpu, const dp__pairwise_call *call)
 /* `expr` is simplified, and its outputs may stand in one kernel. */
 static dp_status run_expr(dp__gpu *gpu, const dp__pairwise_call *call, const dp__expr *expr)
 {
+    if (dp__pair_fits_symmetry(gpu, call, expr))
+        return dp__pair_run_symmetric(gpu, call, expr);
     dp__pair_plan plan = {.call = call, .expr = expr};
     dp_status status = dp__pair_open(gpu, &plan);
     if (status == DP_OK) {

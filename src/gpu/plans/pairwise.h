@@ -37,6 +37,14 @@ void dp__pair_close(dp__pair_plan *plan);
 /* At least the rounds that a work-item's loops take for one value of j. */
 double dp__pair_rounds(const dp__pair_plan *plan);
 
+/* Of each result: 1, or for a mean 1 / pairs. */
+float dp__pair_scale(const dp__pairwise_call *call);
+
+/* pairwise_symmetric.c: whether a call is the sum of one set of points with itself that is best computed a pair at a time, and
+ * that. `expr` is call->expr, simplified. */
+bool dp__pair_fits_symmetry(dp__gpu *gpu, const dp__pairwise_call *call, const dp__expr *expr);
+dp_status dp__pair_run_symmetric(dp__gpu *gpu, const dp__pairwise_call *call, const dp__expr *expr);
+
 /* Whether an output's components are cut into chunks. */
 bool dp__pair_chunked(const dp__pair_plan *plan, int output);
 
