@@ -222,10 +222,13 @@ static void elastic(dp_device *device)
     static const char *const names[4] = {"V", "U", "V with diagonal", "generator"};
     static const dp_estimator estimators[4] = {DP_ESTIMATOR_V, DP_ESTIMATOR_U, DP_ESTIMATOR_V_DIAGONAL, DP_ESTIMATOR_V};
     dp_device *reference = dp_device_open("ref");
+    const bool few = strcmp(dp_device_get_info(device).backend, "ref") != 0; /* kernels take time */
     for (int d = 2; d <= 3; d++) {
         const double tolerance = d == 2 ? 1e-5 : 1e-4;
         dp_metric_params p = {.potential = "riesz", PARAMETERS({"s", NULL, d - 1}, {"eps", NULL, 0.1})};
         for (int k = 0; k < 4; k++) {
+            if (few && d == 3 && estimators[k] == DP_ESTIMATOR_V_DIAGONAL)
+                continue;
             p.estimator = estimators[k];
             p.xx = k == 3 ? 1 : 0;
             p.xy = k == 3 ? -2 : 0;
@@ -234,7 +237,8 @@ static void elastic(dp_device *device)
         flow(device, d, tolerance);
     }
     const dp_metric_params p = {.potential = "riesz", PARAMETERS({"s", NULL, 0})};
-    check_metric(device, "s = 0", &p, 1, false, &golden_eieg_log_n1, 1e-5, terms(reference, &p, 1, false));
+    if (!few)
+        check_metric(device, "s = 0", &p, 1, false, &golden_eieg_log_n1, 1e-5, terms(reference, &p, 1, false));
     discriminator(device, reference);
     dp_device_close(&reference);
 }
