@@ -39,7 +39,8 @@ static dp_tensor *points_y(dp_device *device, int d)
     return dp_from(device, DP_F32, DP_SHAPE(M, d), y);
 }
 
-static void check_entries(const char *name, const dp_tensor *tensor, const golden_gradient *golden, double tolerance, double factor)
+static void check_entries(const char *name, const dp_tensor *tensor, const golden_gradient *golden, double tolerance,
+                          double factor)
 {
     float values[M * MOST_D];
     const size_t size = (size_t)dp_tensor_size(tensor);
@@ -268,7 +269,8 @@ static void atoms(dp_device *device)
     }
     dp_potential_call p;
     dp_tensor *g[3], *value;
-    assert_int_equal(dp_potential_prepare(device, "atoms", DP_ARGS({"q", t[0], 0}, {"p", t[1], 0}, {"x", t[2], 0}, {"y", t[3], 0},
+    assert_int_equal(dp_potential_prepare(device, "atoms",
+                                          DP_ARGS({"q", t[0], 0}, {"p", t[1], 0}, {"x", t[2], 0}, {"y", t[3], 0},
                                                                    {"r", t[4], 0}, {"s", t[5], 0}), &p), DP_OK);
     assert_int_equal(dp_pairwise_gradient(device, p.formula, DP_SUM_ALL, p.args, NULL, wrt, 3, g, &value), DP_OK);
     assert_true(fabs(dp_item(value) - golden_atom_force_full.value) <= 1e-5);
