@@ -13,7 +13,8 @@ extern "C" {
 /* Which pairs of a set with itself count, and what their sum is divided by. */
 typedef enum dp_estimator {
     DP_ESTIMATOR_V,          /* without i = j, by N^2: for losses */
-    DP_ESTIMATOR_V_DIAGONAL, /* with i = j, by N^2: exactly 0 for equal sets, never negative for a positive definite potential */
+    DP_ESTIMATOR_V_DIAGONAL, /* with i = j, by N^2: 0 for equal sets, and never negative for a positive definite potential,
+                                but for rounding */
     DP_ESTIMATOR_U           /* without i = j, by N (N - 1): unbiased; needs two points where the part is wanted */
 } dp_estimator;
 

@@ -80,6 +80,9 @@ DP_API dp_status dp_pairwise_smallest(dp_device *device, const char *formula, in
  * both; where it has no derivative, docs/formula.md says what is taken. `value` (may be NULL) receives the result itself, from the
  * same pass as the gradients on the kept side. On failure all are NULL.
  *
+ * One pass over the pairs for each side on which a name stands. Without a cotangent of its own for each i, one pass is enough for
+ * both sides where the form of the formula shows that i and j may be exchanged (q[i] * q[j] * norm(x[i] - x[j])).
+ *
  * `mode`: a sum or mean, over j, i or all. Memory: O(N d + M d). Errors: as dp_pairwise; ERROR_ARGUMENT too for a name that is no
  * argument, a cotangent of another shape, more than DP_MAX_OUTPUTS - 1 names. */
 DP_API dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,

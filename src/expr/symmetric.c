@@ -3,7 +3,8 @@
  *
  * Every node of the formula and of its exchanged copy gets a number and a sign, so that equal numbers are equal functions,
  * and so are equal signs. x[i] - x[j] and x[j] - x[i] have one number and opposite signs, which a product of the two, an
- * even power or abs() loses again. min and max are not taken for commutative: of equal operands the gradient goes to the
+ * even power or abs() loses again. Products of a few factors are numbered by their sorted factors, so that the order in which
+ * they were written does not matter. min and max are not taken for commutative: of equal operands the gradient goes to the
  * first, so exchanged they have another gradient. What is not recognised costs a second pass and nothing else. */
 #include "expr/expr.h"
 #include <dipole/formula.h>
@@ -17,6 +18,8 @@ typedef struct numbering {
     dp__node *keys; /* of each number: its operands are 2 * number + (sign < 0), but for -1 */
     int count;
 } numbering;
+
+enum { MOST_FACTORS = 8, MOST_NODES = 1024 }; /* the work is the square of both */
 
 static int literal(term t)
 {
@@ -55,12 +58,46 @@ static term number_sum(numbering *n, dp__node key, term a, term b)
     return (term){number_of(n, &key), a.sign};
 }
 
-static term number_product(numbering *n, dp__node key, term a, term b)
+static term number_quotient(numbering *n, dp__node key, term a, term b)
 {
-    swap_if(key.kind == DP__NODE_MUL && a.number > b.number, &a, &b);
     key.operand[0] = 2 * a.number;
     key.operand[1] = 2 * b.number;
     return (term){number_of(n, &key), a.sign * b.sign};
+}
+
+/* Inserts the factors of a product, which is ((f0 * f1) * f2) ..., into the sorted list; false where there are too many. */
+static bool add_factors(const numbering *n, int number, int factors[MOST_FACTORS], int *count)
+{
+    for (bool more = true; more;) {
+        const dp__node *key = &n->keys[number];
+        more = key->kind == DP__NODE_MUL;
+        const int factor = more ? key->operand[1] / 2 : number;
+        if (*count == MOST_FACTORS)
+            return false;
+        int at = (*count)++;
+        for (; at > 0 && factors[at - 1] > factor; at--)
+            factors[at] = factors[at - 1];
+        factors[at] = factor;
+        number = more ? key->operand[0] / 2 : number;
+    }
+    return true;
+}
+
+static term number_product(numbering *n, dp__node key, term a, term b)
+{
+    int factors[MOST_FACTORS], count = 0;
+    if (!add_factors(n, a.number, factors, &count) || !add_factors(n, b.number, factors, &count)) {
+        swap_if(a.number > b.number, &a, &b);
+        return number_quotient(n, key, a, b);
+    }
+    int number = factors[0];
+    for (int f = 1; f < count; f++) {
+        key.operand[0] = 2 * number;
+        key.operand[1] = 2 * factors[f];
+        key.dim = DP_MAX2(n->keys[number].dim, n->keys[factors[f]].dim);
+        number = number_of(n, &key);
+    }
+    return (term){number, a.sign * b.sign};
 }
 
 /* A function of one operand: sign is what remains of the operand's. */
@@ -100,8 +137,9 @@ static term number_node(numbering *n, const dp__expr *expr, const term *terms, i
     case DP__NODE_ADD:
         return number_sum(n, key, t[0], t[1]);
     case DP__NODE_MUL:
-    case DP__NODE_DIV:
         return number_product(n, key, t[0], t[1]);
+    case DP__NODE_DIV:
+        return number_quotient(n, key, t[0], t[1]);
     case DP__NODE_POW:
         return number_power(n, expr, key, t[0], t[1]);
     case DP__NODE_SUM:
@@ -130,7 +168,9 @@ static term number_node(numbering *n, const dp__expr *expr, const term *terms, i
 bool dp__expr_parity(const dp__expr *expr, int *parity)
 {
     const size_t most = 2 * (size_t)expr->node_count + 1;
-    numbering n = {dp__alloc(most, sizeof(*n.keys)), 0};
+    if (expr->node_count > MOST_NODES)
+        return false;
+    numbering n = {dp__alloc(most * MOST_FACTORS, sizeof(*n.keys)), 0};
     term *terms = dp__alloc(most, sizeof(*terms)), *other = terms ? terms + expr->node_count : NULL;
     const bool good = n.keys && terms;
     bool all = good;

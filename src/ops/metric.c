@@ -141,7 +141,8 @@ static void write_formula(const metric *m, int part, dp__text *text)
 }
 
 /* The names of the part, as arguments behind the potential's, and those that a gradient is wanted to. */
-static dp_status list_arguments(metric *m, int part, dp_arg args[DP_MAX_ARGS], int *arg_count, int kinds[KINDS], int *kind_count)
+static dp_status list_arguments(metric *m, int part, dp_arg args[DP_MAX_ARGS], int *arg_count, int kinds[KINDS],
+                                int *kind_count)
 {
     *arg_count = m->call.args.count;
     *kind_count = 0;

@@ -30,8 +30,8 @@ static dp_status check(dp_device *device, unsigned mode, dp_args args, const cha
     DP_CHECK(dp__check_dtype(device, direction, "direction", DP_F32));
     const dp_shape expected = args.arg[s].tensor ? args.arg[s].tensor->shape : (dp_shape){0};
     if (!dp__shape_equal(&direction->shape, &expected))
-        return dp__fail(device, DP_ERROR_ARGUMENT, "direction has shape %s, %s has %s", dp__shape_text(&direction->shape, td), wrt,
-                        dp__shape_text(&expected, tw));
+        return dp__fail(device, DP_ERROR_ARGUMENT, "direction has shape %s, %s has %s",
+                        dp__shape_text(&direction->shape, td), wrt, dp__shape_text(&expected, tw));
     if (args.count == DP_MAX_ARGS)
         return dp__fail(device, DP_ERROR_ARGUMENT, "args has %d entries: with a direction %d are allowed", args.count,
                         DP_MAX_ARGS - 1);
@@ -43,14 +43,14 @@ static void list_sides(hvp *h)
 {
     const dp__expr *expr = h->call.expr;
     for (int side = 0; side < SIDES; side++) {
-        int node = 0;
-        while (node < expr->node_count && !(expr->nodes[node].kind == DP__NODE_SYMBOL && expr->nodes[node].symbol == h->symbol &&
-                                            expr->nodes[node].side == (dp__side)side))
-            node++;
-        if (node == expr->node_count)
+        const dp__node *found = NULL;
+        for (const dp__node *node = expr->nodes; !found && node < expr->nodes + expr->node_count; node++)
+            if (node->kind == DP__NODE_SYMBOL && node->symbol == h->symbol && node->side == (dp__side)side)
+                found = node;
+        if (!found)
             continue;
-        h->targets[h->count] = (dp__indexed){h->symbol, (dp__side)side, expr->nodes[node].dim};
-        h->seeds[h->count++] = (dp__indexed){h->direction, (dp__side)side, expr->nodes[node].dim};
+        h->targets[h->count] = (dp__indexed){h->symbol, (dp__side)side, found->dim};
+        h->seeds[h->count++] = (dp__indexed){h->direction, (dp__side)side, found->dim};
     }
 }
 

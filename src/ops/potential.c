@@ -13,7 +13,7 @@
 #define LENGTH_LOW  1e-18
 #define LENGTH_HIGH 1e18
 #define LENGTH(name, value, meaning) {name, value, LENGTH_LOW, LENGTH_HIGH, false, "length", meaning}
-#define SOFTENING(value) {"eps", value, LENGTH_LOW, LENGTH_HIGH, false, "length", "softening: the distance is sqrt(r^2 + eps^2)"}
+#define SOFTENING(value) LENGTH("eps", value, "softening: the distance is sqrt(r^2 + eps^2)")
 #define EXPONENT(low) {"s", 1, low, 64, true, "", "exponent; d - 1 is the elastic interaction in d dimensions"}
 
 static const dp_potential table[] = {

@@ -17,13 +17,18 @@ static void test_symmetric(void **state)
         "(q[i] - q[j]) / (-q[j] + q[i])",
         "dot(x[i], x[j]), sqdist(w, x[i]) * sqdist(x[j], w)",
         "abs(-q[i] - q[j])",
+        "0.5 * q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + eps^2)",
+        "q[i] * h[i][0] * q[j] * -h[j][0] * eps",
+        "(q[i] - q[j]) * (x[j] - x[i]) * eps",
     };
     static const char *const no[] = {
         "q[i]", "q[i] - q[j]", "q[i] * sqdist(x[i], x[j])", "(q[i] - q[j])^3", "sqrt(q[i] - q[j])", "q[i] / q[j]",
         "max(q[i], q[j])",        /* of equal ones the gradient goes to the first */
         "select(q[i] < q[j], q[i], q[j])", "exp(q[i] - q[j])", "floor(q[i] - q[j])", "max(x[i] - x[j])", "q[i]^q[j]",
         "dot(x[i], x[j]), q[j]",  /* one of the outputs */
-        "q[i] * h[i][0] * q[j] * h[j][0]", /* it is; only the two operands of a product are exchanged */
+        "2 * q[i] * h[i][0] * q[j] * h[j][1]",
+        "q[i] * q[i] * q[j] * q[i]",
+        "q[i]*q[i]*q[i]*q[i]*q[i]*q[j]*q[j]*q[j]*q[j]*q[j]", /* it is, but has too many factors */
         "x[i][0] * x[j][1]", "q[i] + 2 * q[j]", "dot(index(x[i]), x[i] - x[j])",
     };
     for (size_t k = 0; k < DP_COUNT(yes) + DP_COUNT(no); k++) {

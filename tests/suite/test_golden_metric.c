@@ -39,7 +39,8 @@ static dp_tensor *points_y(dp_device *device, int d)
     return dp_from(device, DP_F32, DP_SHAPE(M, d), y);
 }
 
-static void check_entries(const char *name, const dp_tensor *tensor, const golden_gradient *golden, double tolerance, double factor)
+static void check_entries(const char *name, const dp_tensor *tensor, const golden_gradient *golden, double tolerance,
+                          double factor)
 {
     float values[M * MOST_D];
     const size_t size = (size_t)dp_tensor_size(tensor);
@@ -222,10 +223,13 @@ static void elastic(dp_device *device)
     static const char *const names[4] = {"V", "U", "V with diagonal", "generator"};
     static const dp_estimator estimators[4] = {DP_ESTIMATOR_V, DP_ESTIMATOR_U, DP_ESTIMATOR_V_DIAGONAL, DP_ESTIMATOR_V};
     dp_device *reference = dp_device_open("ref");
+    const bool few = strcmp(dp_device_get_info(device).backend, "ref") != 0; /* kernels take time */
     for (int d = 2; d <= 3; d++) {
         const double tolerance = d == 2 ? 1e-5 : 1e-4;
         dp_metric_params p = {.potential = "riesz", PARAMETERS({"s", NULL, d - 1}, {"eps", NULL, 0.1})};
         for (int k = 0; k < 4; k++) {
+            if (few && d == 3 && estimators[k] == DP_ESTIMATOR_V_DIAGONAL)
+                continue;
             p.estimator = estimators[k];
             p.xx = k == 3 ? 1 : 0;
             p.xy = k == 3 ? -2 : 0;
@@ -234,7 +238,8 @@ static void elastic(dp_device *device)
         flow(device, d, tolerance);
     }
     const dp_metric_params p = {.potential = "riesz", PARAMETERS({"s", NULL, 0})};
-    check_metric(device, "s = 0", &p, 1, false, &golden_eieg_log_n1, 1e-5, terms(reference, &p, 1, false));
+    if (!few)
+        check_metric(device, "s = 0", &p, 1, false, &golden_eieg_log_n1, 1e-5, terms(reference, &p, 1, false));
     discriminator(device, reference);
     dp_device_close(&reference);
 }
@@ -264,7 +269,8 @@ static void atoms(dp_device *device)
     }
     dp_potential_call p;
     dp_tensor *g[3], *value;
-    assert_int_equal(dp_potential_prepare(device, "atoms", DP_ARGS({"q", t[0], 0}, {"p", t[1], 0}, {"x", t[2], 0}, {"y", t[3], 0},
+    assert_int_equal(dp_potential_prepare(device, "atoms",
+                                          DP_ARGS({"q", t[0], 0}, {"p", t[1], 0}, {"x", t[2], 0}, {"y", t[3], 0},
                                                                    {"r", t[4], 0}, {"s", t[5], 0}), &p), DP_OK);
     assert_int_equal(dp_pairwise_gradient(device, p.formula, DP_SUM_ALL, p.args, NULL, wrt, 3, g, &value), DP_OK);
     assert_true(fabs(dp_item(value) - golden_atom_force_full.value) <= 1e-5);

@@ -4,6 +4,7 @@
 #include "suite.h"
 
 #include <math.h>
+#include <string.h>
 
 #define N 6
 #define M 5
@@ -106,8 +107,9 @@ static void one_side(dp_device *device)
 {
     static const char text[] = "q[j]^3 * rsqrt(sqdist(x[i], w * y[j]) + s^2) + exp(q[j] * dot(w, x[i]))";
     run(device, &(problem){text, DP_SUM_J, "x", 0, false}, false);
-    run(device, &(problem){text, DP_MEAN_J, "y", 1, false}, false);
     run(device, &(problem){text, DP_SUM_I, "q", 2, false}, false);
+    if (!strcmp(dp_device_get_info(device).backend, "ref")) /* elsewhere it has nothing that q has not */
+        run(device, &(problem){text, DP_MEAN_J, "y", 1, false}, false);
     run(device, &(problem){text, DP_MEAN_ALL, "w", 3, false}, false);
 }
 
@@ -115,8 +117,8 @@ static void one_side(dp_device *device)
 static void both_sides(dp_device *device)
 {
     run(device, &(problem){"rsqrt(sqdist(x[i], x[j]) + s^2)", DP_SUM_ALL, "x", 0, true}, true);
-    run(device, &(problem){"z = s * norm(x[i] - x[j]); (1 + z + z^2 / 3) * exp(-z)", DP_MEAN_ALL | DP_EXCLUDE_SELF, "x", 0, true},
-        false);
+    run(device, &(problem){"z = s * norm(x[i] - x[j]); (1 + z + z^2 / 3) * exp(-z)", DP_MEAN_ALL | DP_EXCLUDE_SELF, "x", 0,
+                           true}, false);
     run(device, &(problem){"tanh(dot(x[i], x[j])) * x[i][0]", DP_SUM_J, "x", 0, true}, true);
 }
 
@@ -160,7 +162,8 @@ static void closed_form(dp_device *device)
 
 static void wrong(dp_device *device)
 {
-    dp_tensor *x = suite_range(device, DP_SHAPE(3)), *v = suite_range(device, DP_SHAPE(4)), *none = dp_empty(device, DP_F32, DP_SHAPE(0));
+    dp_tensor *x = suite_range(device, DP_SHAPE(3)), *v = suite_range(device, DP_SHAPE(4)),
+              *none = dp_empty(device, DP_F32, DP_SHAPE(0));
     const dp_args args = DP_ARGS({"x", x, 0}, {.name = "s", .scalar = 2});
     assert_null(dp_pairwise_hvp(device, "x[i] * x[j]", DP_SUM_J, args, "z", x));
     suite_failed(device, DP_ERROR_ARGUMENT, "\"z\"");
@@ -186,6 +189,7 @@ static void wrong(dp_device *device)
 
 int main(void)
 {
-    static const suite_test tests[] = {{"one side", one_side}, {"both sides", both_sides}, {"closed form", closed_form}, {"wrong", wrong}};
+    static const suite_test tests[] = {{"one side", one_side}, {"both sides", both_sides},
+                                       {"closed form", closed_form}, {"wrong", wrong}};
     return suite_run("hvp", tests, sizeof tests / sizeof *tests);
 }
