@@ -25,6 +25,11 @@ double dp__bound_chain(double roundings)
 
 double dp__bound_sum(double count, double chain)
 {
+    return dp__bound_sums(count, chain, 1);
+}
+
+double dp__bound_sums(double count, double chain, int launches)
+{
     const double compensated = ceil(chain / DP__SUM_BLOCK) * DP__UNIT_ROUNDOFF;
-    return dp__bound_chain(fmin(count, DP__SUM_BLOCK + 12)) + compensated * compensated;
+    return dp__bound_chain(fmin(count, launches * (DP__SUM_BLOCK + 12.0))) + launches * compensated * compensated;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "evaluate.h"
+#include <math.h>
 
 /* One call under way: a tally for each component of the formula. */
 typedef struct pairs {
@@ -11,6 +12,11 @@ typedef struct pairs {
     const double *term, *error; /* of the pair that was evaluated last */
     bool used[3][DP_MAX_ARGS];  /* by side and symbol */
 } pairs;
+
+/* The rows that meet each other. */
+typedef struct problem {
+    int64_t begin_i, end_i, begin_j, end_j;
+} problem;
 
 /* Moves the rows of all symbols on one side to row `index` of their tensors. */
 static void set_rows(pairs *work, dp__side side, int64_t index)
@@ -49,24 +55,59 @@ static void add_pair(pairs *work, int64_t j)
     }
 }
 
-static void add_row(pairs *work, int64_t i)
+/* Whether the mask leaves the pair out. */
+static bool masked(const dp__pair_segments *segments, int64_t i, int64_t j)
+{
+    const dp_tensor *mask = segments ? segments->mask : NULL;
+    if (!mask)
+        return false;
+    const int64_t at = mask->offset + i / segments->tile * mask->stride[0] + j / segments->tile * mask->stride[1];
+    return mask->dtype == DP_I32 ? dp__ref_ints(mask)[at] == 0 : dp__ref_floats(mask)[at] == 0;
+}
+
+static void add_row(pairs *work, int64_t i, const problem *rows)
 {
     const dp__pairwise_call *call = work->call;
+    const int64_t base = call->segments && call->segments->within ? rows->begin_j : 0;
     set_rows(work, DP__SIDE_I, i);
     dp__evaluate(&work->evaluator, DP__SIDE_I);
-    for (int64_t j = 0; j < call->m; j++) {
-        if (call->exclude_self && i == j)
+    for (int64_t j = rows->begin_j; j < rows->end_j; j++) {
+        if ((call->exclude_self && i - rows->begin_i == j - rows->begin_j) || masked(call->segments, i, j))
             continue;
         set_rows(work, DP__SIDE_J, j);
         dp__evaluate(&work->evaluator, DP__SIDE_J);
-        add_pair(work, j);
+        add_pair(work, j - base);
     }
 }
 
-static void write(pairs *work, int64_t row)
+static problem problem_at(const dp__pairwise_call *call, int64_t p)
+{
+    const dp__pair_segments *s = call->segments;
+    return s ? (problem){s->first_i[p], s->first_i[p + 1], s->first_j[p], s->first_j[p + 1]}
+             : (problem){0, call->n, 0, call->m};
+}
+
+/* How the kernels add up the pairs of the problem: blocks of j are cut at tiles, the results of parts of j and (for `all`) those
+ * of i and its parts are added in blocks once more. */
+static double describe_sums(pairs *work, const problem *rows)
 {
     const dp__pairwise_call *call = work->call;
-    const double chain = (double)(call->all ? DP_MAX2(call->n, call->m) : call->m);
+    const dp__pair_segments *segments = call->segments;
+    const double n = (double)(rows->end_i - rows->begin_i), m = (double)(rows->end_j - rows->begin_j);
+    if (!segments)
+        return call->all ? fmax(n, m) : m;
+    const double tile = segments->tile, piece = 1 << 14;
+    const double blocks = segments->mask ? ceil(tile / DP__SUM_BLOCK) * (m / tile + 2) : m / DP__SUM_BLOCK;
+    const int launches = (m < piece ? 2 : 3) + (call->all ? (n < piece ? 2 : 3) : 0);
+    for (int c = 0; c < work->width; c++)
+        work->tally[c].launches = launches;
+    return fmax(blocks * DP__SUM_BLOCK, call->all ? n : 0);
+}
+
+static void write(pairs *work, int64_t row, const problem *rows)
+{
+    const dp__pairwise_call *call = work->call;
+    const double chain = describe_sums(work, rows);
     for (int c = 0; c < work->width; c++)
         dp__tally_write(&work->tally[c], call->reduction, chain, call->bound, work->out,
                         work->out->offset + row * work->width + c);
@@ -75,18 +116,28 @@ static void write(pairs *work, int64_t row)
 static void run(pairs *work)
 {
     const dp__pairwise_call *call = work->call;
+    const int64_t problems = call->segments ? call->segments->problems : 1;
+    const bool each = call->segments && call->segments->each;
+    const problem whole = {0, call->n, 0, call->m};
     set_rows(work, DP__SIDE_CALL, 0);
     dp__evaluate(&work->evaluator, DP__SIDE_CALL);
     start(work);
-    for (int64_t i = 0; i < call->n; i++) {
-        add_row(work, i);
-        if (!call->all) {
-            write(work, i);
+    for (int64_t p = 0; p < problems; p++) {
+        const problem rows = problem_at(call, p);
+        for (int64_t i = rows.begin_i; i < rows.end_i; i++) {
+            add_row(work, i, &rows);
+            if (!call->all) {
+                write(work, i, &rows);
+                start(work);
+            }
+        }
+        if (call->all && each) {
+            write(work, p, &rows);
             start(work);
         }
     }
-    if (call->all)
-        write(work, 0);
+    if (call->all && !each)
+        write(work, 0, &whole);
 }
 
 static dp_status run_output(dp_device *device, const dp__pairwise_call *call, int o)

@@ -51,6 +51,8 @@ double dp__bound_flush(double x);
 /* Relative error of a sum of `count` f32 terms, by the rule of DP__SUM_BLOCK, to be multiplied by the sum of
  * their absolute values; `chain` is how many of them one compensated total takes. */
 double dp__bound_sum(double count, double chain);
+/* The same where the terms' sums are results that are added again, by the same rule, in `launches` launches in all. */
+double dp__bound_sums(double count, double chain, int launches);
 /* Relative error of `roundings` roundings in a row. */
 double dp__bound_chain(double roundings);
 
@@ -65,6 +67,7 @@ typedef struct dp__tally {
     double error;       /* sum of the errors */
     double worst_error; /* the largest of them */
     double least, most; /* the extreme of term - error and of term + error; of the negative terms for min */
+    int launches;       /* of kernels that each add up what the one before gave; 0: as dp__bound_sum has it */
     double raised;      /* sum exp(term + its error - best) */
     double weighted;    /* sum exp(term - best) |term - best| */
 } dp__tally;

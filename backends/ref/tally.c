@@ -107,7 +107,8 @@ static double sum_bound(const dp__tally *tally, double chain)
     if (!(tally->magnitude <= (double)FLT_MAX))
         return INFINITY;
     const double count = (double)tally->count;
-    return tally->error + dp__bound_sum(count, chain) * tally->magnitude + count * DP__LEAST_NORMAL;
+    const double relative = dp__bound_sums(count, chain, tally->launches > 0 ? tally->launches : 1);
+    return tally->error + relative * tally->magnitude + count * DP__LEAST_NORMAL;
 }
 
 static double mean_bound(const dp__tally *tally, double chain)
@@ -137,7 +138,8 @@ static double logsumexp_bound(const dp__tally *tally, double chain)
     const double sum = dp__bound_sum(count, chain) + count * 8 * DP__LEAST_NORMAL;
     const double logarithm = fmax(8 * U * LN2, 6 * U * (log_sum + 2 * LN2));
     const double end = 3 * U * (value + entropy);
-    return 1.01 * (terms + (LEVELS - 1) * scaled + LEVELS * (powers + sum + logarithm + end));
+    const int levels = tally->launches > LEVELS ? tally->launches : LEVELS;
+    return 1.01 * (terms + (levels - 1) * scaled + levels * (powers + sum + logarithm + end));
 }
 
 /* The f32 extreme lies between the extremes of the terms' lower ends and of their upper ends. */

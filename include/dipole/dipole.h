@@ -4,6 +4,7 @@
 #define DIPOLE_DIPOLE_H
 
 #include <dipole/base.h>
+#include <dipole/batch.h>
 #include <dipole/bound.h>
 #include <dipole/data.h>
 #include <dipole/device.h>

@@ -74,9 +74,20 @@ typedef struct dp__scatter_add_call {
     bool bound;
 } dp__scatter_add_call;
 
+/* Which pairs of a pairwise call there are: problem p has the rows first_i[p] .. first_i[p + 1] - 1 and first_j[p] ... of j. */
+typedef struct dp__pair_segments {
+    int64_t problems;
+    const int64_t *first_i, *first_j;
+    const dp_tensor *mask; /* f32 or i32 [tiles of i, tiles of j], any strides: 0 leaves out; NULL: none */
+    int tile;
+    bool each;   /* `all`: one result a problem, else one of them all */
+    bool within; /* argmax, argmin: j counts from the problem's first row */
+} dp__pair_segments;
+
 /* Always over j with i kept: DP_OVER_I was turned around by exchanging the sides of the formula. Symbol s is `in[s]` (rank 1
  * or 2 where it is indexed, 0 or 1 where it is of the call) or `scalar[s]`. `all`: reduce over i too. out[o] is [n, d] for an
- * output that is a vector, [n] for a scalar, with n = 1 for `all`. argmax and argmin have one output. `bound`: one too. */
+ * output that is a vector, [n] for a scalar, with n = 1 for `all` (with segments->each, the number of problems). argmax and
+ * argmin have one output. `bound`: one too. */
 typedef struct dp__pairwise_call {
     const dp__expr *expr;
     const dp_tensor *in[DP_MAX_ARGS];
@@ -85,6 +96,7 @@ typedef struct dp__pairwise_call {
     dp_reduction reduction;
     bool all, exclude_self, bound;
     int64_t n, m;
+    const dp__pair_segments *segments; /* NULL: all pairs, one problem */
 } dp__pairwise_call;
 
 /* The k smallest values of each row of pairs, and their indices: `pairs` is a call of one scalar output, of which out,

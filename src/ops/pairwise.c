@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/pairwise.h"
+#include "ops/pairwise_options.h"
 #include <dipole/bound.h>
 
 #define OVER_MASK (DP_OVER_J | DP_OVER_I | DP_OVER_ALL)
@@ -101,6 +101,8 @@ dp_tensor *dp__pairwise_output(dp_device *device, const dp__pairwise_call *call,
     dp_shape shape = {0};
     if (!call->all)
         shape.dim[shape.rank++] = call->n;
+    else if (call->segments && call->segments->each)
+        shape.dim[shape.rank++] = call->segments->problems;
     if (dim > 0)
         shape.dim[shape.rank++] = dim;
     if (index && (dim > 0 || call->expr->output_count > 1)) {
@@ -111,49 +113,82 @@ dp_tensor *dp__pairwise_output(dp_device *device, const dp__pairwise_call *call,
     return dp__tensor_create(device, index && !call->bound ? DP_I32 : DP_F32, shape);
 }
 
-static dp_status pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args, bool bound,
-                          dp_tensor **results, int count)
+/* Makes the results and fills them. */
+static dp_status run(dp_device *device, dp__pairwise_call *call, int count)
+{
+    bool empty = true;
+    for (int o = 0; o < count; o++) {
+        call->out[o] = dp__pairwise_output(device, call, o);
+        if (!call->out[o])
+            return dp_failed(device);
+        empty = empty && dp_tensor_size(call->out[o]) == 0;
+    }
+    return empty ? DP_OK : dp__dispatch(device, DP__OP_pairwise, call);
+}
+
+static dp_status pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                          const dp_pair_options *options, bool bound, dp_tensor **results, int count)
 {
     dp__expr *expr = NULL;
     dp__pairwise_call call = {.bound = bound};
-    dp_status status = dp__pairwise_prepare(device, formula, mode, args, count, &expr, &call);
-    bool empty = true;
-    for (int o = 0; status == DP_OK && o < count; o++) {
-        call.out[o] = dp__pairwise_output(device, &call, o);
-        status = call.out[o] ? DP_OK : dp_failed(device);
-        empty = empty && dp_tensor_size(call.out[o]) == 0;
-    }
-    if (status == DP_OK && !empty)
-        status = dp__dispatch(device, DP__OP_pairwise, &call);
+    dp__pair_cut cut;
+    dp_status status = dp__pair_flatten(device, options, args, &cut);
+    if (status == DP_OK)
+        status = dp__pairwise_prepare(device, formula, mode, cut.args, count, &expr, &call);
+    if (status == DP_OK)
+        status = dp__pair_segment(device, options, mode, &cut, &call);
+    if (status == DP_OK)
+        status = run(device, &call, count);
     for (int o = 0; o < count; o++) {
-        if (status != DP_OK)
-            dp_tensor_release(&call.out[o]);
+        if (status == DP_OK && !call.all)
+            status = dp__pair_unflatten(device, &cut, cut.kept_rows, &call.out[o]);
         results[o] = call.out[o];
     }
+    for (int o = 0; o < count && status != DP_OK; o++)
+        dp_tensor_release(&results[o]);
+    dp__pair_cut_free(&cut);
     dp__expr_free(&expr);
     return status;
 }
 
-dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args)
+dp_tensor *dp_pairwise_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                            const dp_pair_options *options)
 {
     dp_tensor *result = NULL;
-    pairwise(device, formula, mode, args, false, &result, 1);
+    pairwise(device, formula, mode, args, options, false, &result, 1);
+    return result;
+}
+
+dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args)
+{
+    return dp_pairwise_with(device, formula, mode, args, NULL);
+}
+
+dp_tensor *dp_pairwise_bound_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                                  const dp_pair_options *options)
+{
+    dp_tensor *result = NULL;
+    pairwise(device, formula, mode, args, options, true, &result, 1);
     return result;
 }
 
 dp_tensor *dp_pairwise_bound(dp_device *device, const char *formula, unsigned mode, dp_args args)
 {
-    dp_tensor *result = NULL;
-    pairwise(device, formula, mode, args, true, &result, 1);
-    return result;
+    return dp_pairwise_bound_with(device, formula, mode, args, NULL);
 }
 
-dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args, dp_tensor **results,
-                           int count)
+dp_status dp_pairwise_many_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                                const dp_pair_options *options, dp_tensor **results, int count)
 {
     DP_CHECK(dp__check_device(device));
     if (!results || count < 1 || count > DP_MAX_OUTPUTS)
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: %d results%s: 1 to %d are allowed", count,
                         results ? "" : " at NULL", DP_MAX_OUTPUTS);
-    return pairwise(device, formula, mode, args, false, results, count);
+    return pairwise(device, formula, mode, args, options, false, results, count);
+}
+
+dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args, dp_tensor **results,
+                           int count)
+{
+    return dp_pairwise_many_with(device, formula, mode, args, NULL, results, count);
 }

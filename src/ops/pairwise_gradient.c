@@ -2,7 +2,7 @@
 /* Gradients of pairwise sums: sums over pairs of the formula's derivatives. An argument that is indexed by i gets one that is
  * kept by i and summed over j; by j the reverse, which is the same with the sides exchanged; one of the call a sum over all.
  * Where exchanging i and j changes nothing, one of the two passes is enough. */
-#include "ops/pairwise.h"
+#include "ops/pairwise_options.h"
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +17,8 @@ typedef struct gradient {
     bool symmetric; /* the derivatives on side i, twice, are those on both */
     dp_tensor *sum[DP_MAX_OUTPUTS]; /* what was found so far; NULL: nothing */
     dp_tensor *value;               /* [n] or [n, d], before i is reduced too */
+    dp__pair_cut cut;
+    dp_tensor *counts, *factor; /* of a mean that has segments; the seed of a call that has them */
 } gradient;
 
 static dp_status find_symbols(gradient *g, dp_args args, const char *const *wrt)
@@ -33,28 +35,65 @@ static dp_status find_symbols(gradient *g, dp_args args, const char *const *wrt)
     return DP_OK;
 }
 
-/* The cotangent becomes a symbol behind the arguments. */
-static dp_status add_seed(gradient *g, dp_args args, const dp_tensor *cotangent)
+static dp_status check_cotangent(gradient *g, const dp_tensor *cotangent, int dim)
 {
     char tc[DP_SHAPE_TEXT], te[DP_SHAPE_TEXT];
-    const int dim = g->call.expr->nodes[g->call.expr->outputs[0]].dim;
-    g->seed = (dp__indexed){.symbol = -1};
-    if (!cotangent)
-        return DP_OK;
+    const dp__pair_segments *segments = g->call.segments;
     dp_shape expected = {0};
+    if (g->cut.batch >= 0)
+        expected.dim[expected.rank++] = g->cut.batch;
+    else if (g->call.all && segments && segments->each)
+        expected.dim[expected.rank++] = segments->problems;
     if (!g->call.all)
-        expected.dim[expected.rank++] = g->call.n;
+        expected.dim[expected.rank++] = g->cut.batch >= 0 ? g->cut.kept_rows : g->call.n;
     if (dim > 0)
         expected.dim[expected.rank++] = dim;
     DP_CHECK(dp__check_dtype(g->device, cotangent, "cotangent", DP_F32));
     if (!dp__shape_equal(&cotangent->shape, &expected))
         return dp__fail(g->device, DP_ERROR_ARGUMENT, "cotangent has shape %s, the result %s",
                         dp__shape_text(&cotangent->shape, tc), dp__shape_text(&expected, te));
+    return DP_OK;
+}
+
+/* The cotangent, over the pairs of a mean where they differ, for each i. */
+static dp_status make_factor(gradient *g, const dp_tensor *cotangent, bool mean)
+{
+    const bool rows = g->cut.batch >= 0 && !g->call.all;
+    dp_tensor *flat = NULL;
+    if (rows && cotangent) {
+        dp_tensor *packed = dp_copy(g->device, cotangent);
+        dp_shape shape = {cotangent->shape.rank - 1, {g->call.n, cotangent->shape.dim[2]}};
+        flat = packed ? dp_reshape(packed, shape) : NULL;
+        dp_tensor_release(&packed);
+        if (!flat)
+            return dp_failed(g->device);
+    }
+    dp_status status = mean ? dp__pair_counts(g->device, &g->call, &g->counts) : DP_OK;
+    if (status == DP_OK)
+        status = dp__pair_seed(g->device, &g->call, flat ? flat : cotangent, g->counts, &g->factor);
+    dp_tensor_release(&flat);
+    return status;
+}
+
+/* The cotangent becomes a symbol behind the arguments. */
+static dp_status add_seed(gradient *g, dp_args args, const dp_tensor *cotangent, bool mean)
+{
+    const int dim = g->call.expr->nodes[g->call.expr->outputs[0]].dim;
+    const dp__pair_segments *segments = g->call.segments;
+    g->seed = (dp__indexed){.symbol = -1};
+    if (cotangent)
+        DP_CHECK(check_cotangent(g, cotangent, dim));
+    if (segments)
+        DP_CHECK(make_factor(g, cotangent, mean));
+    const dp_tensor *seed = segments ? g->factor : cotangent;
+    if (!seed)
+        return DP_OK;
     if (args.count == DP_MAX_ARGS)
-        return dp__fail(g->device, DP_ERROR_ARGUMENT, "args has %d entries: with a cotangent %d are allowed", args.count,
-                        DP_MAX_ARGS - 1);
-    g->seed = (dp__indexed){args.count, g->call.all ? DP__SIDE_CALL : DP__SIDE_I, dim};
-    g->call.in[args.count] = cotangent;
+        return dp__fail(g->device, DP_ERROR_ARGUMENT, "args has %d entries: with a cotangent%s %d are allowed", args.count,
+                        segments ? ", or a mean of problems or with a mask," : "", DP_MAX_ARGS - 1);
+    const bool by_row = !g->call.all || (segments && segments->each);
+    g->seed = (dp__indexed){args.count, by_row ? DP__SIDE_I : DP__SIDE_CALL, cotangent ? dim : 0};
+    g->call.in[args.count] = seed;
     return DP_OK;
 }
 
@@ -86,6 +125,9 @@ static dp_status accumulate(gradient *g, int k, dp_tensor *part)
 static dp_status run_side(gradient *g, dp__expr *expr, dp__side side, const int *names, int targets, bool with_value)
 {
     dp__pairwise_call call = g->call;
+    dp__pair_segments segments;
+    dp_tensor *mask = NULL;
+    dp_status status = DP_OK;
     call.expr = expr;
     call.reduction = DP_SUM;
     call.all = side == DP__SIDE_CALL;
@@ -94,7 +136,13 @@ static dp_status run_side(gradient *g, dp__expr *expr, dp__side side, const int 
         call.n = g->call.m;
         call.m = g->call.n;
     }
-    dp_status status = DP_OK;
+    if (call.segments) {
+        segments = *call.segments;
+        if (side == DP__SIDE_J && !dp__pair_turn(call.segments, &segments, &mask))
+            status = dp_failed(g->device);
+        segments.each = false;
+        call.segments = &segments;
+    }
     bool empty = true;
     for (int o = 0; status == DP_OK && o < expr->output_count; o++) {
         call.out[o] = dp__pairwise_output(g->device, &call, o);
@@ -113,6 +161,7 @@ static dp_status run_side(gradient *g, dp__expr *expr, dp__side side, const int 
     }
     for (int o = 0; o < expr->output_count; o++)
         dp_tensor_release(&call.out[o]);
+    dp_tensor_release(&mask);
     return status;
 }
 
@@ -159,9 +208,23 @@ static dp_status finish(gradient *g, dp_args args, int k, double scale, dp_tenso
     return *result ? DP_OK : dp_failed(g->device);
 }
 
+/* The value of each problem, of all pairs, or of each i. */
+static dp_tensor *total_value(const gradient *g)
+{
+    const dp__pair_segments *segments = g->call.segments;
+    if (g->call.all && segments && segments->each)
+        return dp__pair_sum_problems(g->device, segments, g->value);
+    return g->call.all ? dp_reduce(g->device, g->value, DP_SUM, DP_AXIS(0)) : dp_tensor_retain(g->value);
+}
+
 static dp_status finish_value(gradient *g, double scale, dp_tensor **value)
 {
-    dp_tensor *total = g->call.all ? dp_reduce(g->device, g->value, DP_SUM, DP_AXIS(0)) : dp_tensor_retain(g->value);
+    dp_tensor *total = total_value(g);
+    if (g->counts) {
+        *value = total ? dp__pair_divide(g->device, total, g->counts) : NULL;
+        dp_tensor_release(&total);
+        return *value ? DP_OK : dp_failed(g->device);
+    }
     const dp_arg pair[] = {{"v", total, 0}, {.name = "s", .scalar = scale}};
     *value = !total || scale == 1 ? dp_tensor_retain(total) : dp_map(g->device, "v * s", (dp_args){pair, 2});
     dp_tensor_release(&total);
@@ -180,38 +243,89 @@ static dp_status check(dp_device *device, unsigned mode, const char *const *wrt,
     return DP_OK;
 }
 
-dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
-                               const dp_tensor *cotangent, const char *const *wrt, int count, dp_tensor **gradients,
-                               dp_tensor **value)
+/* Whether with (i, j) there always is (j, i), in the same problem. */
+static bool symmetric_pairs(const dp__pairwise_call *call)
+{
+    const dp__pair_segments *segments = call->segments;
+    for (int64_t p = 0; segments && p <= segments->problems; p++)
+        if (segments->mask || segments->first_i[p] != segments->first_j[p])
+            return false;
+    return true;
+}
+
+/* The results, in the shapes of the user's. */
+static dp_status finish_all(gradient *g, double scale, dp_tensor **gradients, dp_tensor **value)
+{
+    dp_status status = DP_OK;
+    for (int k = 0; status == DP_OK && k < g->count; k++) {
+        status = finish(g, g->cut.args, k, scale, &gradients[k]);
+        const dp_tensor *given = g->cut.given.arg[g->symbol[k]].tensor;
+        if (status != DP_OK || !given || given->shape.rank == gradients[k]->shape.rank)
+            continue;
+        dp_tensor *view = dp_reshape(gradients[k], given->shape);
+        dp_tensor_release(&gradients[k]);
+        gradients[k] = view;
+        status = view ? DP_OK : dp_failed(g->device);
+    }
+    if (status == DP_OK && value)
+        status = finish_value(g, scale, value);
+    if (status == DP_OK && value && !g->call.all)
+        status = dp__pair_unflatten(g->device, &g->cut, g->cut.kept_rows, value);
+    return status;
+}
+
+static void drop(gradient *g, dp__expr *expr)
+{
+    for (int k = 0; k < DP_MAX_OUTPUTS; k++)
+        dp_tensor_release(&g->sum[k]);
+    dp_tensor_release(&g->value);
+    dp_tensor_release(&g->counts);
+    dp_tensor_release(&g->factor);
+    dp__pair_cut_free(&g->cut);
+    dp__expr_free(&expr);
+}
+
+dp_status dp_pairwise_gradient_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                                    const dp_pair_options *options, const dp_tensor *cotangent, const char *const *wrt,
+                                    int count, dp_tensor **gradients, dp_tensor **value)
 {
     gradient g = {.device = device, .count = count};
+    const bool mean = (mode & 0xffu) == DP_MEAN;
     dp__expr *expr = NULL;
     for (int k = 0; gradients && k < count && k < DP_MAX_OUTPUTS; k++)
         gradients[k] = NULL;
     if (value)
         *value = NULL;
     DP_CHECK(check(device, mode, wrt, count, gradients));
-    dp_status status = dp__pairwise_prepare(device, formula, mode, args, 1, &expr, &g.call);
+    dp_status status = dp__pair_flatten(device, options, args, &g.cut);
+    if (status == DP_OK)
+        status = dp__pairwise_prepare(device, formula, mode, g.cut.args, 1, &expr, &g.call);
+    if (status == DP_OK)
+        status = dp__pair_segment(device, options, mode, &g.cut, &g.call);
     if (status == DP_OK)
         status = find_symbols(&g, args, wrt);
     if (status == DP_OK)
-        status = add_seed(&g, args, cotangent);
+        status = add_seed(&g, args, cotangent, mean);
     /* Every pair (i, j) has its cotangent in (j, i) too. An argument that is indexed stands on both sides then. */
-    g.symmetric = status == DP_OK && count > 0 && (g.call.all || !cotangent) && dp__expr_symmetric(expr);
+    g.symmetric = status == DP_OK && count > 0 && (g.call.all || !cotangent) && symmetric_pairs(&g.call) &&
+                  dp__expr_symmetric(expr);
     for (int side = 0; status == DP_OK && side < SIDES; side++)
         status = differentiate_side(&g, (dp__side)side, value && side == DP__SIDE_I);
     const double pairs = (double)(g.call.m - g.call.exclude_self) * (g.call.all ? (double)g.call.n : 1);
-    const double scale = (mode & 0xffu) == DP_SUM ? 1 : 1 / pairs;
-    for (int k = 0; status == DP_OK && k < count; k++)
-        status = finish(&g, args, k, scale, &gradients[k]);
-    if (status == DP_OK && value)
-        status = finish_value(&g, scale, value);
-    for (int k = 0; k < DP_MAX_OUTPUTS; k++) {
-        dp_tensor_release(&g.sum[k]);
-        if (status != DP_OK && k < count)
-            dp_tensor_release(&gradients[k]);
-    }
-    dp_tensor_release(&g.value);
-    dp__expr_free(&expr);
+    const double scale = !mean || g.call.segments ? 1 : 1 / pairs;
+    if (status == DP_OK)
+        status = finish_all(&g, scale, gradients, value);
+    for (int k = 0; status != DP_OK && k < count; k++)
+        dp_tensor_release(&gradients[k]);
+    if (status != DP_OK && value)
+        dp_tensor_release(value);
+    drop(&g, expr);
     return status;
+}
+
+dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                               const dp_tensor *cotangent, const char *const *wrt, int count, dp_tensor **gradients,
+                               dp_tensor **value)
+{
+    return dp_pairwise_gradient_with(device, formula, mode, args, NULL, cotangent, wrt, count, gradients, value);
 }

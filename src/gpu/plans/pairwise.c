@@ -28,7 +28,12 @@ static void choose_variant(dp__gpu *gpu, dp__pair_plan *plan)
     plan->chunks = DP_CEIL_DIV(plan->cut, plan->chunk);
     for (int o = 0; o < plan->expr->output_count; o++)
         plan->states += dp__pair_chunked(plan, o) ? plan->chunk : plan->dim[o];
-    plan->items_i = DP_CEIL_DIV(plan->call->n, (int64_t)plan->width * plan->vectors);
+    if (plan->call->segments) { /* lanes beyond a problem's end are idle */
+        const int64_t each = DP_CEIL_DIV(plan->call->n, DP_MAX2(plan->call->segments->problems, 1));
+        plan->vectors = each >= 4 * (int64_t)plan->width * plan->vectors ? plan->vectors : 1;
+        while (plan->width > 1 && plan->width >= 2 * each)
+            plan->width /= 2;
+    }
 }
 
 double dp__pair_rounds(const dp__pair_plan *plan)
@@ -39,7 +44,10 @@ double dp__pair_rounds(const dp__pair_plan *plan)
             rounds += 1.1 * plan->expr->nodes[plan->expr->nodes[n].operand[0]].dim;
     if (!plan->unrolled)
         rounds += plan->states;
-    return plan->unrolled ? rounds * plan->vectors : rounds / plan->block;
+    rounds = plan->unrolled ? rounds * plan->vectors : rounds / plan->block;
+    if (plan->call->segments && plan->call->segments->mask) /* shorter blocks */
+        rounds += (2.0 + 2.0 * plan->states * plan->vectors) / DP_MIN2(plan->call->segments->tile, 128);
+    return rounds;
 }
 
 /* Few points i: j is cut into parts, so that every compute unit has work. Each is short enough for the loops. */
@@ -51,11 +59,11 @@ static void choose_parts(dp__gpu *gpu, dp__pair_plan *plan)
         largest = DP_MAX2(largest, plan->call->n * plan->dim[o]);
     const int64_t wanted = DP_CEIL_DIV(tuning.pair_items * (int64_t)DP_MAX2(gpu->limits.compute_units, 1),
                                        plan->items_i * plan->chunks);
-    const int64_t most = DP_MIN2(plan->call->m / 256, INT32_MAX / largest);
+    const int64_t most = DP_MIN2(plan->longest / 256, INT32_MAX / largest);
     const int64_t longest = DP_MAX2((int64_t)((double)tuning.rounds / dp__pair_rounds(plan)), 1);
-    const int64_t least = DP_CEIL_DIV(DP_MAX2(plan->call->m, 1), longest);
-    plan->part = DP_MAX2(DP_CEIL_DIV(plan->call->m, DP_MAX2(DP_MIN2(wanted, most), least)), 1);
-    plan->parts = DP_MAX2(DP_CEIL_DIV(plan->call->m, plan->part), 1);
+    const int64_t least = DP_CEIL_DIV(DP_MAX2(plan->longest, 1), longest);
+    plan->part = DP_MAX2(DP_CEIL_DIV(plan->longest, DP_MAX2(DP_MIN2(wanted, most), least)), 1);
+    plan->parts = DP_MAX2(DP_CEIL_DIV(plan->longest, plan->part), 1);
 }
 
 static dp_status choose_operands(dp__gpu *gpu, dp__pair_plan *plan)
@@ -75,13 +83,15 @@ static dp_status choose_operands(dp__gpu *gpu, dp__pair_plan *plan)
             operand->binding = plan->bindings++;
         if (stage) {
             const int64_t panel = plan->width > 1 ? plan->width : plan->call->n;
-            const dp_shape shape = {3, {DP_CEIL_DIV(plan->call->n, panel), operand->dim, panel}};
+            const int64_t panels = plan->table && plan->width > 1 ? plan->items_i : DP_CEIL_DIV(plan->call->n, panel);
+            const dp_shape shape = {3, {panels, operand->dim, panel}};
             operand->staged = dp__tensor_create(gpu->device, DP_F32, shape);
             if (!operand->staged)
                 return DP_ERROR_MEMORY;
             operand->staged_binding = plan->bindings++;
         }
     }
+    plan->bindings += plan->table ? plan->call->segments->mask ? 2 : 1 : 0;
     return DP_OK;
 }
 
@@ -89,6 +99,7 @@ void dp__pair_close(dp__pair_plan *plan)
 {
     for (int s = 0; s < DP_MAX_ARGS; s++)
         dp_tensor_release(&plan->operand[s].staged);
+    dp_tensor_release(&plan->table);
 }
 
 /* Rows `from` .. `end` - 1 of x, [n, d], which are whole panels or a part of one, into the staged tensor's layout. */
@@ -121,6 +132,10 @@ static dp_status stage(dp__gpu *gpu, const dp__pair_plan *plan)
         const dp__pair_operand *operand = &plan->operand[s];
         if (!operand->staged)
             continue;
+        if (plan->table && plan->width > 1) {
+            status = dp__pair_stage_vectors(gpu, plan, operand);
+            continue;
+        }
         const int64_t n = plan->call->n, whole = n - n % operand->staged->shape.dim[2];
         if (whole > 0)
             status = stage_rows(gpu, operand, 0, whole);
@@ -133,6 +148,7 @@ static dp_status stage(dp__gpu *gpu, const dp__pair_plan *plan)
 dp_status dp__pair_open(dp__gpu *gpu, dp__pair_plan *plan)
 {
     choose_variant(gpu, plan);
+    DP_CHECK(dp__pair_choose_items(gpu, plan));
     DP_CHECK(choose_operands(gpu, plan));
     return stage(gpu, plan);
 }
@@ -160,6 +176,7 @@ static dp_status launch(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass
     dp__step step = dp__step_new("pairwise", tuning.heavy, 1);
     step.bindings = bindings->data;
     step.formula = formula->data;
+    const dp__pair_segments *segments = plan->call->segments;
     const struct {
         const char *name;
         int value;
@@ -174,7 +191,10 @@ static dp_status launch(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass
                    {"CHUNKS", plan->chunks},
                    {"UNROLLED", plan->unrolled},
                    {"REDUCTION", pass->reduction},
-                   {"EXCLUDE_SELF", plan->call->exclude_self}};
+                   {"EXCLUDE_SELF", plan->call->exclude_self},
+                   {"SEGMENTS", segments != NULL},
+                   {"TILE", segments && segments->mask ? segments->tile : 0},
+                   {"WITHIN", segments && segments->within}};
     for (size_t d = 0; d < DP_COUNT(defines); d++)
         dp__step_define(&step, defines[d].name, defines[d].value);
     dp__pair_add_inputs(plan, &step);
@@ -182,14 +202,15 @@ static dp_status launch(dp__gpu *gpu, const dp__pair_plan *plan, const pair_pass
         dp__step_out(&step, pass->values[o]->buffer);
     if (pass->indices)
         dp__step_out(&step, pass->indices->buffer);
-    const int64_t params[] = {plan->call->n, plan->call->m, first, end, plan->part};
+    const int64_t params[] = {plan->call->n, plan->call->m, first, end, segments ? plan->parts : plan->part};
     for (size_t i = 0; i < DP_COUNT(params); i++)
         dp__step_int(&step, params[i]);
     dp__step_float(&step, pass->scale);
     for (int o = 0; o < plan->expr->output_count; o++)
         dp__step_int(&step, pass->values[o]->offset);
     dp__pair_add_params(plan, &step);
-    step.launch.flops = dp__expr_flops(plan->expr) * plan->width * plan->vectors * (double)plan->part * (double)(end - first);
+    const double items = (double)(plan->items_i * plan->chunks * plan->parts);
+    step.launch.flops = dp__expr_flops(plan->expr) * plan->pairs * plan->chunks * (double)(end - first) / items;
     return dp__step_run(gpu, &step, DP_CEIL_DIV(end - first, tuning.heavy));
 }
 
@@ -328,6 +349,8 @@ dp_status dp__plan_pairwise(dp__gpu *gpu, const dp__pairwise_call *call)
     DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
     if (call->n == 0)
         return run_empty(gpu, call);
+    if (dp__pair_is_composed(call))
+        return dp__plan_pair_composed(gpu, call);
     dp__expr *expr = dp__expr_simplify(call->expr);
     if (!expr)
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the formula");

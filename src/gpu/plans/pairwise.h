@@ -28,6 +28,9 @@ typedef struct dp__pair_plan {
     int64_t parts, part;
     int bindings; /* buffers before the results */
     const char *params; /* more of the kernel's parameters, behind the results' offsets; NULL: none */
+    int64_t longest; /* points j that one point i meets, at most */
+    double pairs;    /* as if nothing were masked */
+    dp_tensor *table; /* [vectors of i, 4] where the call has segments, see the kernel body; else NULL */
 } dp__pair_plan;
 
 /* pairwise.c, for other kernels that have these inputs. Chooses the variant by plan->call and plan->expr, and makes and fills what
@@ -54,5 +57,13 @@ void dp__pair_bindings(const dp__pair_plan *plan, bool index, dp__text *text);
 /* The buffers before the results, and the parameters of the symbols, in the order of the bindings. */
 void dp__pair_add_inputs(const dp__pair_plan *plan, dp__step *step);
 void dp__pair_add_params(const dp__pair_plan *plan, dp__step *step);
+
+/* pairwise_segments.c: sets items_i, longest, pairs, and the table of a call that has segments. */
+dp_status dp__pair_choose_items(dp__gpu *gpu, dp__pair_plan *plan);
+/* Copies the rows of each of the table's vectors into its panel, [d, W], of the staged tensor. */
+dp_status dp__pair_stage_vectors(dp__gpu *gpu, const dp__pair_plan *plan, const dp__pair_operand *operand);
+/* Means, and one result a problem: by sums and by results of each i. */
+bool dp__pair_is_composed(const dp__pairwise_call *call);
+dp_status dp__plan_pair_composed(dp__gpu *gpu, const dp__pairwise_call *call);
 
 #endif

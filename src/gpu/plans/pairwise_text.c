@@ -21,8 +21,14 @@ static void emit_buffers(const dp__pair_plan *plan, bool index, dp__text *text)
 {
     const int outputs = plan->expr->output_count;
     dp__text_add(text, "#define BUFFERS(IN, OUT)");
-    for (int b = 0; b < plan->bindings; b++)
+    const dp_tensor *mask = plan->table ? plan->call->segments->mask : NULL;
+    const int operands = plan->bindings - (plan->table ? 1 : 0) - (mask ? 1 : 0);
+    for (int b = 0; b < operands; b++)
         dp__text_add(text, " IN(%d, float, b%d)", b, b);
+    if (plan->table)
+        dp__text_add(text, " IN(%d, int, table)", operands);
+    if (mask)
+        dp__text_add(text, " IN(%d, %s, mask)", operands + 1, mask->dtype == DP_I32 ? "int" : "float");
     for (int o = 0; o < outputs; o++)
         dp__text_add(text, " OUT(%d, float, result%d)", plan->bindings + o, o);
     if (index)
@@ -46,6 +52,9 @@ static void emit_params(const dp__pair_plan *plan, dp__text *text)
             dp__text_add(text, packed(operand) ? " P(int, offset%d)" : " P(int, offset%d) P(int, row%d) P(int, column%d)",
                          s, s, s);
     }
+    if (plan->table)
+        dp__text_add(text, " P(int, rows)%s",
+                     plan->call->segments->mask ? " P(int, mask_offset) P(int, mask_row) P(int, mask_column)" : "");
     dp__text_add(text, "\n");
     for (int s = 0; s < plan->expr->symbol_count; s++)
         if (used(&plan->operand[s]) && plan->operand[s].tensor && packed(&plan->operand[s]))
@@ -61,6 +70,10 @@ void dp__pair_add_inputs(const dp__pair_plan *plan, dp__step *step)
         if (operand->staged)
             dp__step_in(step, operand->staged->buffer);
     }
+    if (plan->table)
+        dp__step_in(step, plan->table->buffer);
+    if (plan->table && plan->call->segments->mask)
+        dp__step_in(step, plan->call->segments->mask->buffer);
 }
 
 void dp__pair_add_params(const dp__pair_plan *plan, dp__step *step)
@@ -77,6 +90,12 @@ void dp__pair_add_params(const dp__pair_plan *plan, dp__step *step)
             }
         }
     }
+    if (!plan->table)
+        return;
+    const dp_tensor *mask = plan->call->segments->mask;
+    dp__step_int(step, plan->items_i);
+    for (int k = 0; mask && k < 3; k++)
+        dp__step_int(step, k == 0 ? mask->offset : mask->stride[k - 1]);
 }
 
 /* Scalars and vectors of the call are read where they are used, from addresses that all work-items share. */
@@ -110,8 +129,8 @@ static void emit_i_side(const dp__pair_plan *plan, dp__text *text)
     for (int s = 0; s < plan->expr->symbol_count; s++) {
         const dp__pair_operand *operand = &plan->operand[s];
         if (operand->staged && plan->width > 1)
-            dp__text_add(text, "#define SYM%d_I(c) LOAD(b%d, first_i * %d + (c) * W)\n", s, operand->staged_binding,
-                         operand->dim);
+            dp__text_add(text, "#define SYM%d_I(c) LOAD(b%d, %s * %d + (c) * W)\n", s, operand->staged_binding,
+                         plan->table ? "item % vectors * W" : "first_i", operand->dim);
         else if (operand->staged)
             dp__text_add(text, "#define SYM%d_I(c) b%d[(c) * n + first_i]\n", s, operand->staged_binding);
         else if (operand->i && plan->unrolled)
