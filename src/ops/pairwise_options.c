@@ -117,9 +117,11 @@ static dp_status cut_sides(dp_device *device, const dp_pair_options *options, bo
         return dp__fail(device, DP_ERROR_ARGUMENT, "problems is 0 with %lld and %lld rows", (long long)call->n,
                         (long long)call->m);
     for (int64_t p = 0; call->exclude_self && p < segments->problems; p++) {
-        const int64_t n = segments->first_i[p + 1] - segments->first_i[p], m = segments->first_j[p + 1] - segments->first_j[p];
+        const int64_t n = segments->first_i[p + 1] - segments->first_i[p];
+        const int64_t m = segments->first_j[p + 1] - segments->first_j[p];
         if (n != m)
-            return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: DP_EXCLUDE_SELF with %lld points i and %lld points j in problem %lld",
+            return dp__fail(device, DP_ERROR_ARGUMENT,
+                            "pairwise: DP_EXCLUDE_SELF with %lld points i and %lld points j in problem %lld",
                             (long long)(turned ? m : n), (long long)(turned ? n : m), (long long)p);
     }
     return DP_OK;

@@ -134,6 +134,39 @@ static dp_status formulas(dp_device *device)
     return dp_failed(device);
 }
 
+static dp_status problems(dp_device *device)
+{
+    static const int64_t offsets[] = {0, 1, 1, 5};
+    static const char *const names[] = {"x", "s"};
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 2), -1, 1), *cube = dp_uniform(device, 2, DP_SHAPE(2, 2, 3), -1, 1);
+    dp_tensor *turned = dp_transpose(cube, 1, 2), *gradients[2] = {NULL, NULL}, *more[2] = {NULL, NULL}, *value = NULL;
+    dp_tensor *order, *inverse = NULL, *mask = dp_pair_mask_cutoff(device, x, x, 32, 0.5);
+    const dp_args args = DP_ARGS({"x", x, 0}, {.name = "s", .scalar = 2}), batch_args = DP_ARGS({"x", turned, 0});
+    const dp_pair_options ragged = {3, offsets, offsets}, batch = {.batch = true}, masked = {.mask = mask, .tile = 32};
+    order = dp_sort_spatial(device, x, 32, 3, offsets, &inverse);
+    dp_pairwise_gradient_with(device, "s * norm(x[i] - x[j])", DP_MEAN_ALL, args, &ragged, NULL, names, 2, gradients, &value);
+    if (mask)
+        dp_pairwise_gradient_with(device, "s * dot(x[i], x[j])", DP_MEAN_I, args, &masked, NULL, names, 2, more, NULL);
+    dp_tensor *list[] = {
+        dp_pairwise_with(device, "dot(x[i], x[j])", DP_MEAN_I, batch_args, &batch),
+        dp_pairwise_bound_with(device, "x[i] * s + x[j]", DP_SUM_ALL, args, &ragged),
+        x,
+        cube,
+        turned,
+        mask,
+        order,
+        inverse,
+        gradients[0],
+        gradients[1],
+        more[0],
+        more[1],
+        value,
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 /* A formula that is wrong needs memory for its message; either may be told. */
 static dp_status wrong_formula(dp_device *device)
 {
@@ -231,6 +264,12 @@ static void test_formulas(void **state)
     fail_each(formulas, false);
 }
 
+static void test_problems(void **state)
+{
+    (void)state;
+    fail_each(problems, false);
+}
+
 static void test_wrong_formula(void **state)
 {
     (void)state;
@@ -262,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_problems),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }
