@@ -17,7 +17,8 @@ bool dp__pair_fits_symmetry(dp__gpu *gpu, const dp__pairwise_call *call, const d
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
     int parity[DP_MAX_OUTPUTS];
-    return tuning.pair_tile > 0 && !call->segments && (call->reduction == DP_SUM || call->reduction == DP_MEAN) && call->n == call->m &&
+    return tuning.pair_tile > 0 && !call->segments &&
+           (call->reduction == DP_SUM || call->reduction == DP_MEAN) && call->n == call->m &&
            call->n >= 8 * (int64_t)tuning.pair_tile && dp__expr_max_dim(expr) <= tuning.pair_unroll &&
            dp__expr_parity(expr, parity);
 }
