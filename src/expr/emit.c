@@ -371,8 +371,10 @@ static void add_output(const emitter *e, int o, const char *component, int c)
     }
     const bool negative = at(e, output)->kind == DP__NODE_NEG;
     const dp__node *product = at(e, negative ? at(e, output)->operand[0] : output);
-    LINE(e, "OUTPUT_PRODUCT(%d, %s, %s%s, %s);", o, component, negative ? "-" : "",
-         spell(e, product->operand[0], c).text, spell(e, product->operand[1], c).text);
+    const int x = product->operand[0], y = product->operand[1];
+    const bool second = negative && at(e, x)->dim > 0 && at(e, y)->dim == 0; /* one sign for all components */
+    LINE(e, "OUTPUT_PRODUCT(%d, %s, %s%s, %s%s);", o, component, negative && !second ? "-" : "", spell(e, x, c).text,
+         second ? "-" : "", spell(e, y, c).text);
 }
 
 /* The straight-line form. */

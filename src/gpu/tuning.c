@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/step.h"
 #include <string.h>
-#include <stdlib.h>
 
 /* Safe starting points by kind of device. A CPU's OpenCL wants wide explicit vectors and tiny work-groups (PoCL does not
  * vectorise across work-items, and gives a thread 32 groups at a time), a software GPU vectors of 4 and groups of 64
@@ -23,7 +22,6 @@ dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
                               .pair_chunk = 32};
     tuning.width = DP_MIN2(tuning.width, (int)limits->max_vector);
     tuning.pair_width = DP_MIN2(tuning.pair_width, 2 * (int)limits->max_vector);
-    if (getenv("DT")) tuning.pair_tile = atoi(getenv("DT"));
     while (tuning.group > limits->max_group_size)
         tuning.group /= 2;
     while (tuning.heavy > limits->max_group_size)

@@ -146,6 +146,11 @@ static double force(const pair *at, double shared, int64_t c)
     return shared * ((double)at->x[c] - (double)at->y[c]);
 }
 
+static double charges(const pair *at)
+{
+    return at->q * at->p;
+}
+
 static double blend(const pair *at, double shared, int64_t c)
 {
     return shared * (double)at->y[c];
@@ -180,6 +185,7 @@ static const formula formulas[] = {
      NULL},
     {"force", "p[j] * (x[i] - y[j]) * rsqrt(sqdist(x[i], y[j]) + eps^2)^3", true, 5, 6, force_by_distance,
      force},
+    {"attract", "q[i] * p[j] * (x[i] - y[j])", true, 1, 2, charges, force},
     {"blend", "y[j] * exp(-sqdist(x[i], y[j]) / (2 * h^2))", true, 2, 5, gaussian, blend},
     {"sum_tanh", "w * tanh(x[i] + y[j])", true, 0, 4, nothing, sum_tanh},
 };
@@ -502,6 +508,15 @@ static void size_cases(ops_list *list)
     ops_add(list, false, "f=sqdist r=sum n=300 m=700 d=784"); /* more rounds of loops than some drivers allow */
 }
 
+/* One set of points, so many that a CPU computes each pair once: whole tiles and not, an even and an odd number of them. */
+static void symmetric_cases(ops_list *list)
+{
+    ops_add(list, false, "f=plummer r=sum n=2048 self=1 skip=1 d=3");
+    ops_add(list, false, "f=plummer r=mean over=all n=2100 self=1 d=3");
+    ops_add(list, false, "f=attract r=sum n=2100 self=1 skip=1 d=2");
+    ops_add(list, false, "f=attract r=mean over=i n=2310 self=1 d=2");
+}
+
 static void layout_cases(ops_list *list)
 {
     ops_add(list, false, "f=plummer r=sum n=65 m=33 d=3 xl=t yl=step ql=step pl=rows");
@@ -520,6 +535,7 @@ static void cases(ops_list *list)
     tiny_cases(list);
     dimension_cases(list);
     size_cases(list);
+    symmetric_cases(list);
     layout_cases(list);
 }
 
