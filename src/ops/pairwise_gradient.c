@@ -19,45 +19,6 @@ typedef struct gradient {
     dp_tensor *value;               /* [n] or [n, d], before i is reduced too */
 } gradient;
 
-static dp_status find_symbols(gradient *g, dp_args args, const char *const *wrt)
-{
-    for (int k = 0; k < g->count; k++) {
-        int s = 0;
-        while (wrt[k] && s < args.count && strcmp(args.arg[s].name, wrt[k]) != 0)
-            s++;
-        if (!wrt[k] || s == args.count)
-            return dp__fail(g->device, DP_ERROR_ARGUMENT, "wrt[%d] is \"%.64s\", which is no argument", k,
-                            wrt[k] ? wrt[k] : "(NULL)");
-        g->symbol[k] = s;
-    }
-    return DP_OK;
-}
-
-/* The cotangent becomes a symbol behind the arguments. */
-static dp_status add_seed(gradient *g, dp_args args, const dp_tensor *cotangent)
-{
-    char tc[DP_SHAPE_TEXT], te[DP_SHAPE_TEXT];
-    const int dim = g->call.expr->nodes[g->call.expr->outputs[0]].dim;
-    g->seed = (dp__indexed){.symbol = -1};
-    if (!cotangent)
-        return DP_OK;
-    dp_shape expected = {0};
-    if (!g->call.all)
-        expected.dim[expected.rank++] = g->call.n;
-    if (dim > 0)
-        expected.dim[expected.rank++] = dim;
-    DP_CHECK(dp__check_dtype(g->device, cotangent, "cotangent", DP_F32));
-    if (!dp__shape_equal(&cotangent->shape, &expected))
-        return dp__fail(g->device, DP_ERROR_ARGUMENT, "cotangent has shape %s, the result %s",
-                        dp__shape_text(&cotangent->shape, tc), dp__shape_text(&expected, te));
-    if (args.count == DP_MAX_ARGS)
-        return dp__fail(g->device, DP_ERROR_ARGUMENT, "args has %d entries: with a cotangent %d are allowed", args.count,
-                        DP_MAX_ARGS - 1);
-    g->seed = (dp__indexed){args.count, g->call.all ? DP__SIDE_CALL : DP__SIDE_I, dim};
-    g->call.in[args.count] = cotangent;
-    return DP_OK;
-}
-
 /* The dimension in which symbol s stands on a side: what its first node there says. */
 static int dim_on(const dp__expr *expr, int s, dp__side side)
 {
@@ -141,11 +102,11 @@ static dp_status differentiate_side(gradient *g, dp__side side, bool with_value)
 }
 
 /* Name k's gradient times `scale`, of the shape of its argument; zeros where the formula does not have it. */
-static dp_status finish(gradient *g, dp_args args, int k, double scale, dp_tensor **result)
+static dp_status finish(gradient *g, int k, double scale, dp_tensor **result)
 {
     if (g->symmetric && dp__expr_uses(g->call.expr, g->symbol[k], DP__SIDE_I))
         scale *= 2;
-    const dp_tensor *tensor = args.arg[g->symbol[k]].tensor;
+    const dp_tensor *tensor = g->call.in[g->symbol[k]];
     const dp_shape shape = tensor ? tensor->shape : (dp_shape){0};
     if (!g->sum[k]) {
         *result = dp_full(g->device, DP_F32, shape, 0);
@@ -168,42 +129,19 @@ static dp_status finish_value(gradient *g, double scale, dp_tensor **value)
     return *value ? DP_OK : dp_failed(g->device);
 }
 
-static dp_status check(dp_device *device, unsigned mode, const char *const *wrt, int count, dp_tensor **gradients)
+dp_status dp__pairwise_gradient_of(dp_device *device, const dp__pairwise_call *call, dp__indexed seed, const int *symbols,
+                                   int count, double scale, dp_tensor **gradients, dp_tensor **value)
 {
-    DP_CHECK(dp__check_device(device));
-    if (count < 0 || count > DP_MAX_OUTPUTS - 1 || (count > 0 && (!wrt || !gradients)))
-        return dp__fail(device, DP_ERROR_ARGUMENT, "%d names%s: 0 to %d are allowed", count,
-                        count > 0 && (!wrt || !gradients) ? " with wrt or gradients at NULL" : "", DP_MAX_OUTPUTS - 1);
-    const unsigned reduction = mode & 0xffu;
-    if (reduction != DP_SUM && reduction != DP_MEAN)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "mode 0x%x: gradients are those of sums and means", mode);
-    return DP_OK;
-}
-
-dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
-                               const dp_tensor *cotangent, const char *const *wrt, int count, dp_tensor **gradients,
-                               dp_tensor **value)
-{
-    gradient g = {.device = device, .count = count};
-    dp__expr *expr = NULL;
-    for (int k = 0; gradients && k < count && k < DP_MAX_OUTPUTS; k++)
-        gradients[k] = NULL;
-    if (value)
-        *value = NULL;
-    DP_CHECK(check(device, mode, wrt, count, gradients));
-    dp_status status = dp__pairwise_prepare(device, formula, mode, args, 1, &expr, &g.call);
-    if (status == DP_OK)
-        status = find_symbols(&g, args, wrt);
-    if (status == DP_OK)
-        status = add_seed(&g, args, cotangent);
+    gradient g = {.device = device, .call = *call, .seed = seed, .count = count};
+    dp_status status = DP_OK;
+    for (int k = 0; k < count; k++)
+        g.symbol[k] = symbols[k];
     /* Every pair (i, j) has its cotangent in (j, i) too. An argument that is indexed stands on both sides then. */
-    g.symmetric = status == DP_OK && count > 0 && (g.call.all || !cotangent) && dp__expr_symmetric(expr);
+    g.symmetric = count > 0 && (g.call.all || seed.symbol < 0) && dp__expr_symmetric(g.call.expr);
     for (int side = 0; status == DP_OK && side < SIDES; side++)
         status = differentiate_side(&g, (dp__side)side, value && side == DP__SIDE_I);
-    const double pairs = (double)(g.call.m - g.call.exclude_self) * (g.call.all ? (double)g.call.n : 1);
-    const double scale = (mode & 0xffu) == DP_SUM ? 1 : 1 / pairs;
     for (int k = 0; status == DP_OK && k < count; k++)
-        status = finish(&g, args, k, scale, &gradients[k]);
+        status = finish(&g, k, scale, &gradients[k]);
     if (status == DP_OK && value)
         status = finish_value(&g, scale, value);
     for (int k = 0; k < DP_MAX_OUTPUTS; k++) {
@@ -212,6 +150,97 @@ dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned 
             dp_tensor_release(&gradients[k]);
     }
     dp_tensor_release(&g.value);
+    return status;
+}
+
+/* The public call. */
+
+dp_status dp__gradient_names(dp_device *device, dp__gradient_call *g, const char *const *wrt)
+{
+    for (int k = 0; k < g->count; k++) {
+        int s = 0;
+        while (wrt[k] && s < g->args.count && strcmp(g->args.arg[s].name, wrt[k]) != 0)
+            s++;
+        if (!wrt[k] || s == g->args.count)
+            return dp__fail(device, DP_ERROR_ARGUMENT, "wrt[%d] is \"%.64s\", which is no argument", k,
+                            wrt[k] ? wrt[k] : "(NULL)");
+        g->symbols[k] = s;
+    }
+    return DP_OK;
+}
+
+dp_status dp__gradient_seed(dp_device *device, dp__gradient_call *g, int dim, const dp_tensor *cotangent)
+{
+    char tc[DP_SHAPE_TEXT], te[DP_SHAPE_TEXT];
+    g->seed = (dp__indexed){.symbol = -1};
+    if (!cotangent)
+        return DP_OK;
+    dp_shape expected = {0};
+    if (!g->call.all)
+        expected.dim[expected.rank++] = g->call.n;
+    if (dim > 0)
+        expected.dim[expected.rank++] = dim;
+    DP_CHECK(dp__check_dtype(device, cotangent, "cotangent", DP_F32));
+    if (!dp__shape_equal(&cotangent->shape, &expected))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "cotangent has shape %s, the result %s",
+                        dp__shape_text(&cotangent->shape, tc), dp__shape_text(&expected, te));
+    if (g->args.count == DP_MAX_ARGS)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "args has %d entries: with a cotangent %d are allowed", g->args.count,
+                        DP_MAX_ARGS - 1);
+    g->seed = (dp__indexed){g->args.count, g->call.all ? DP__SIDE_CALL : DP__SIDE_I, dim};
+    g->call.in[g->args.count] = cotangent;
+    return DP_OK;
+}
+
+dp_status dp__gradient_check(dp_device *device, const char *const *wrt, int count, dp_tensor **gradients, dp_tensor **value)
+{
+    for (int k = 0; gradients && k < count && k < DP_MAX_OUTPUTS; k++)
+        gradients[k] = NULL;
+    if (value)
+        *value = NULL;
+    DP_CHECK(dp__check_device(device));
+    if (count < 0 || count > DP_MAX_OUTPUTS - 1 || (count > 0 && (!wrt || !gradients)))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%d names%s: 0 to %d are allowed", count,
+                        count > 0 && (!wrt || !gradients) ? " with wrt or gradients at NULL" : "", DP_MAX_OUTPUTS - 1);
+    return DP_OK;
+}
+
+static dp_status check_reduction(dp_device *device, unsigned mode)
+{
+    const unsigned reduction = mode & 0xffu;
+    const bool extreme = reduction == DP_MAX || reduction == DP_MIN;
+    if (reduction == DP_ARGMAX || reduction == DP_ARGMIN || (extreme && (mode & DP_OVER_ALL)))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "mode 0x%x: %s%s has no gradient here", mode,
+                        dp_reduction_name((dp_reduction)reduction), extreme ? " over all pairs" : "");
+    return DP_OK;
+}
+
+static dp_status gradient_of_sum(dp_device *device, const dp__gradient_call *g, dp_tensor **gradients, dp_tensor **value)
+{
+    const double pairs = (double)(g->call.m - g->call.exclude_self) * (g->call.all ? (double)g->call.n : 1);
+    return dp__pairwise_gradient_of(device, &g->call, g->seed, g->symbols, g->count,
+                                    g->call.reduction == DP_SUM ? 1 : 1 / pairs, gradients, value);
+}
+
+dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
+                               const dp_tensor *cotangent, const char *const *wrt, int count, dp_tensor **gradients,
+                               dp_tensor **value)
+{
+    dp__gradient_call g = {.args = args, .count = count};
+    dp__expr *expr = NULL;
+    DP_CHECK(dp__gradient_check(device, wrt, count, gradients, value));
+    DP_CHECK(check_reduction(device, mode));
+    dp_status status = dp__pairwise_prepare(device, formula, mode, args, 1, &expr, &g.call);
+    if (status == DP_OK)
+        status = dp__gradient_names(device, &g, wrt);
+    if (status == DP_OK)
+        status = dp__gradient_seed(device, &g, expr->nodes[expr->outputs[0]].dim, cotangent);
+    if (status == DP_OK && (g.call.reduction == DP_MAX || g.call.reduction == DP_MIN))
+        status = dp__gradient_of_extreme(device, &g, gradients, value);
+    else if (status == DP_OK && g.call.reduction == DP_LOGSUMEXP)
+        status = dp__gradient_of_logsumexp(device, &g, gradients, value);
+    else if (status == DP_OK)
+        status = gradient_of_sum(device, &g, gradients, value);
     dp__expr_free(&expr);
     return status;
 }
