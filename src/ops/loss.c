@@ -166,33 +166,62 @@ dp_status dp__loss_inverse_norms(const dp__loss *loss, const dp_tensor *x, dp_te
     return dp__loss_made(loss, *inverse);
 }
 
-/* f32 [N] as [N, 1]. */
-static dp_tensor *column(const dp_tensor *row)
+/* Elements of a block of rows: what a pass over rows may copy. */
+#define BLOCK_ELEMENTS (1 << 20)
+
+/* The part of a projection that is one block of rows, as views. */
+typedef struct block {
+    dp_tensor *g, *x, *y, *r, *rp, *along;
+    dp_tensor *column[3]; /* r, rp and along as [rows, 1] */
+} block;
+
+static void drop_block(block *b)
 {
-    return dp_reshape((dp_tensor *)row, (dp_shape){2, {row->shape.dim[0], 1}});
+    dp_tensor **const all[] = {&b->g, &b->x, &b->y, &b->r, &b->rp, &b->along, &b->column[0], &b->column[1], &b->column[2]};
+    for (size_t k = 0; k < DP_COUNT(all); k++)
+        dp_tensor_release(all[k]);
 }
 
+static dp_tensor *column(dp_tensor *row)
+{
+    return row ? dp_reshape(row, (dp_shape){2, {row->shape.dim[0], 1}}) : NULL;
+}
+
+static dp_status project_block(const dp__loss *loss, const dp__projection *p, block *b)
+{
+    const dp_arg rows[] = {{"g", b->g, 0}, {"x", b->x, 0}, {"y", b->y, 0}, {"r", b->r, 0}, {"rp", b->rp, 0},
+                           {.name = "c", .scalar = p->c}};
+    if (!b->g || !b->x || !b->y || !b->r || !b->rp)
+        return dp_failed(loss->device);
+    if (loss->params.similarity == DP_COSINE)
+        DP_CHECK(dp__rows(loss->device, "h = g[i] - c * rp[i] * y[i]; r[i] * (r[i] * dot(h, x[i]))", false,
+                          (dp_args){rows, 6}, &b->along, 1));
+    else
+        b->along = dp_full(loss->device, DP_F32, b->r->shape, 0);
+    dp_tensor *const parts[3] = {b->r, b->rp, b->along};
+    for (int k = 0; k < 3; k++)
+        DP_CHECK(dp__loss_made(loss, b->column[k] = column(parts[k])));
+    const dp_arg args[] = {{"g", b->g, 0}, {"x", b->x, 0}, {"y", b->y, 0}, {"r", b->column[0], 0}, {"rp", b->column[1], 0},
+                           {"q", b->column[2], 0}, {.name = "c", .scalar = p->c}, {.name = "k", .scalar = p->k}};
+    return dp_map_into(loss->device, "k * r * (g - c * rp * y - q * x)", (dp_args){args, 8}, &b->g, 1);
+}
+
+/* In blocks of rows, so that no pass copies more than one of them. */
 dp_status dp__loss_project(const dp__loss *loss, const dp__projection *p, dp_tensor *g)
 {
-    const bool cosine = loss->params.similarity == DP_COSINE;
-    const dp_arg rows[] = {{"g", g, 0}, {"x", p->x, 0}, {"y", p->y, 0}, {"r", p->r, 0}, {"rp", p->rp, 0},
-                           {.name = "c", .scalar = p->c}};
-    dp_tensor *along = NULL, *columns[3] = {NULL};
+    const int64_t n = loss->n, rows = DP_MAX2(BLOCK_ELEMENTS / g->shape.dim[1], 1);
     dp_status status = DP_OK;
-    if (cosine)
-        status = dp__rows(loss->device, "h = g[i] - c * rp[i] * y[i]; r[i] * (r[i] * dot(h, x[i]))", false,
-                          (dp_args){rows, 6}, &along, 1);
-    else
-        status = dp__loss_made(loss, along = dp_full(loss->device, DP_F32, (dp_shape){1, {loss->n}}, 0));
-    const dp_tensor *parts[3] = {p->r, p->rp, along};
-    for (int k = 0; status == DP_OK && k < 3; k++)
-        status = dp__loss_made(loss, columns[k] = column(parts[k]));
-    const dp_arg args[] = {{"g", g, 0}, {"x", p->x, 0}, {"y", p->y, 0}, {"r", columns[0], 0}, {"rp", columns[1], 0},
-                           {"q", columns[2], 0}, {.name = "c", .scalar = p->c}, {.name = "k", .scalar = p->k}};
-    if (status == DP_OK)
-        status = dp_map_into(loss->device, "k * r * (g - c * rp * y - q * x)", (dp_args){args, 8}, &g, 1);
-    for (int k = 0; k < 3; k++)
-        dp_tensor_release(&columns[k]);
-    dp_tensor_release(&along);
+    for (int64_t first = 0; status == DP_OK && first < n; first += rows) {
+        const int64_t end = DP_MIN2(first + rows, n);
+        block b = {
+            .g = dp_slice(g, 0, first, end, 1),
+            .x = dp_slice((dp_tensor *)p->x, 0, first, end, 1),
+            .y = dp_slice((dp_tensor *)p->y, 0, first, end, 1),
+            .r = dp_slice((dp_tensor *)p->r, 0, first, end, 1),
+            .rp = dp_slice((dp_tensor *)p->rp, 0, first, end, 1),
+        };
+        status = project_block(loss, p, &b);
+        drop_block(&b);
+    }
     return status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TOLERANCE 1e-5
+#define ARGUMENT  DP_ERROR_ARGUMENT
 
 /* Golden values. ------------------------------------------------------------- */
 
@@ -193,9 +194,78 @@ static void hinges(dp_device *device)
     dp_tensor_release(&n);
 }
 
+/* Wrong arguments: a message that names them, nothing leaked, and a device that goes on working. No kernel is built for these. */
+
+static void refused(dp_device *device, dp_tensor *const *results, dp_status status, const char *word)
+{
+    for (int k = 0; k < 2; k++)
+        assert_null(results[k]);
+    suite_failed(device, status, word);
+}
+
+static void wrong_parameters(dp_device *device, const dp_tensor *x, const dp_tensor *odd)
+{
+    static const struct {
+        dp_loss_params params;
+        const char *word;
+    } wrong[] = {
+        {{.similarity = (dp_similarity)7}, "similarity"}, {{.temperature = -1}, "temperature"}, {{.temperature = NAN}, "temperature"},
+        {{.temperature = 1e-9}, "temperature"}, {{.mix = 1.5}, "mix"}, {{.margin = INFINITY}, "margin"}, {{.norm = 3}, "norm"},
+        {{.power = 0.5}, "power"}, {{.sharpness = -2}, "sharpness"},
+    };
+    dp_tensor *r[2];
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        r[0] = r[1] = (dp_tensor *)(uintptr_t)x;
+        assert_int_equal(dp_loss_sscl(device, x, &wrong[k].params, &r[0], &r[1]), ARGUMENT);
+        refused(device, r, ARGUMENT, wrong[k].word);
+    }
+    dp_loss_ntxent(device, odd, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "3 rows");
+}
+
+static void wrong(dp_device *device)
+{
+    dp_device *other = dp_device_open("ref");
+    dp_tensor *x = suite_range(device, DP_SHAPE(4, 2)), *odd = suite_range(device, DP_SHAPE(3, 2));
+    dp_tensor *row = suite_range(device, DP_SHAPE(4)), *foreign = suite_range(other, DP_SHAPE(4, 2));
+    dp_tensor *empty = dp_empty(device, DP_F32, DP_SHAPE(0, 2)), *one = dp_slice(x, 0, 0, 1, 1);
+    dp_tensor *label = dp_full(device, DP_I32, DP_SHAPE(3), 1), *r[2], *g[3];
+    wrong_parameters(device, x, odd);
+    dp_loss_infonce(device, x, odd, NULL, &r[0], g);
+    r[1] = g[0];
+    refused(device, r, ARGUMENT, "b has shape [3, 2]");
+    dp_loss_infonce(device, x, foreign, NULL, &r[0], g);
+    refused(device, r, ARGUMENT, "b ");
+    dp_loss_sscl(device, row, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "x has shape [4]");
+    dp_loss_sscl(device, empty, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "x has shape [0, 2]");
+    dp_loss_sscl(device, label, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "x ");
+    dp_loss_alignment(device, NULL, x, NULL, &r[0], g);
+    refused(device, r, ARGUMENT, "a ");
+    dp_loss_uniformity(device, one, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "2 or more");
+    dp_loss_batch_hard(device, x, row, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "labels");
+    dp_loss_batch_hard(device, x, label, NULL, &r[0], &r[1]);
+    refused(device, r, ARGUMENT, "labels has shape [3]");
+    dp_loss_hinge(device, x, x, odd, NULL, &r[0], g);
+    refused(device, r, ARGUMENT, "negative");
+    dp_loss_rank_hinge(device, x, odd, x, NULL, &r[0], g);
+    refused(device, r, ARGUMENT, "positive");
+    assert_int_equal(dp_loss_mixcse(NULL, x, x, NULL, &r[0], g), DP_ERROR_NO_DEVICE);
+    assert_null(r[0]);
+    suite_works(device);
+    dp_tensor *all[] = {x, odd, row, empty, one, label};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        dp_tensor_release(&all[k]);
+    dp_device_close(&other);
+}
+
 int main(void)
 {
     static const suite_test tests[] = {{"contrastive", contrastive}, {"mixtures", mixtures}, {"supervised", supervised},
-                                       {"distances", distances}, {"hinges", hinges}};
+                                       {"distances", distances}, {"hinges", hinges}, {"wrong", wrong}};
     return suite_run("losses", tests, sizeof tests / sizeof *tests);
 }
