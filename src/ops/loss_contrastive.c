@@ -203,10 +203,12 @@ static dp_status supcon_value(const contrast *c, double k)
     dp_tensor *same = dp_pairwise(c->loss.device, "select(l[i] == l[j], " SCORE ", 0)", DP_SUM_J | c->exclude, (dp_args){pairs, 6});
     DP_CHECK(dp__loss_made(&c->loss, same));
     const dp_arg rows[] = {{"la", c->la, 0}, {"c", c->classes.share, 0}, {"same", same, 0}, {.name = "k", .scalar = k}};
-    const dp_status status = dp__rows(c->loss.device, "select(c[i] > 0, k * (la[i] - c[i] * same[i]), 0)", true,
-                                      (dp_args){rows, 4}, c->loss.value, 1);
+    dp_tensor *terms = dp_map(c->loss.device, "select(c > 0, k * (la - c * same), 0)", (dp_args){rows, 4});
+    if (terms)
+        *c->loss.value = dp_reduce(c->loss.device, terms, DP_SUM, DP_ALL_AXES);
+    dp_tensor_release(&terms);
     dp_tensor_release(&same);
-    return status;
+    return dp__loss_made(&c->loss, *c->loss.value);
 }
 
 static dp_status supcon(contrast *c, const dp_tensor *labels)

@@ -57,15 +57,25 @@ dp_status dp_loss_uniformity(dp_device *device, const dp_tensor *x, const dp_los
 #define GAP "e = norm(h[i] - p[i]) - norm(h[i] - n[i]); "
 #define WHERE_VALID(term) "select(v[i] > 0, " term ", 0)"
 
-/* scale * sum_i v_i hinge(h_i, p_i, n_i). */
-static dp_status hinges(const dp__loss *loss, const char *formula, double scale, const dp_tensor *const rows[3],
+#define HINGE GAP WHERE_VALID("max(0, e + m)")
+
+/* scale * sum_i hinge(h_i, p_i, n_i) over the rows with v_i above 0. */
+static dp_status hinges_where(const dp__loss *loss, const char *formula, double scale, const dp_tensor *const rows[3],
                         const dp_tensor *valid, dp_tensor **gradients)
 {
     static const char *const wrt[] = {"h", "p", "n"};
     const dp_arg args[] = {{"h", rows[0], 0}, {"p", rows[1], 0}, {"n", rows[2], 0}, {.name = "m", .scalar = loss->params.margin},
                            {"v", valid, 0}};
-    return dp__rows_gradient(loss->device, formula, scale, (dp_args){args, valid ? 5 : 4}, wrt, gradients ? 3 : 0, gradients,
-                             loss->value);
+    return dp__rows_gradient(loss->device, formula, scale, (dp_args){args, 5}, wrt, gradients ? 3 : 0, gradients, loss->value);
+}
+
+/* The sum over all rows. */
+static dp_status hinges(const dp__loss *loss, const char *formula, const dp_tensor *const rows[3])
+{
+    dp_tensor *valid = dp_full(loss->device, DP_F32, (dp_shape){1, {loss->n}}, 1);
+    const dp_status status = valid ? hinges_where(loss, formula, 1, rows, valid, loss->gradients) : dp_failed(loss->device);
+    dp_tensor_release(&valid);
+    return status;
 }
 
 dp_status dp_loss_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive, const dp_tensor *negative,
@@ -77,8 +87,10 @@ dp_status dp_loss_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *
     dp_status status = dp__loss_begin(&loss, device, "hinge", params, rows, 3, value, gradients);
     if (status == DP_OK)
         status = hinges(&loss,
-                        loss.params.norm == 1 ? "max(0, sum(abs(h[i] - p[i])) - sum(abs(h[i] - n[i])) + m)" : GAP "max(0, e + m)", 1,
-                        tensors, NULL, gradients);
+                        loss.params.norm == 1
+                            ? "max(0, sum(abs(h[i] - p[i])) - sum(abs(h[i] - n[i])) + m) * v[i]"
+                            : HINGE,
+                        tensors);
     return dp__loss_end(&loss, status);
 }
 
@@ -89,13 +101,13 @@ dp_status dp_loss_rank_hinge(dp_device *device, const dp_tensor *h, const dp_ten
     static const char text[] = "hh = dot(h[i], h[i]); pp = dot(p[i], p[i]); nn = dot(n[i], n[i]);"
                                "rh = select(hh > 0, rsqrt(hh), 0); rp = select(pp > 0, rsqrt(pp), 0);"
                                "rn = select(nn > 0, rsqrt(nn), 0);"
-                               "max(0, dot(h[i], n[i]) * rh * rn - dot(h[i], p[i]) * rh * rp + m)";
+                               "max(0, dot(h[i], n[i]) * rh * rn - dot(h[i], p[i]) * rh * rp + m) * v[i]";
     const dp__rows_of rows[] = {{"h", h}, {"positive", positive}, {"negative", negative}};
     const dp_tensor *const tensors[3] = {h, positive, negative};
     dp__loss loss;
     dp_status status = dp__loss_begin(&loss, device, "rank_hinge", params, rows, 3, value, gradients);
     if (status == DP_OK)
-        status = hinges(&loss, text, 1, tensors, NULL, gradients);
+        status = hinges(&loss, text, tensors);
     return dp__loss_end(&loss, status);
 }
 
@@ -157,8 +169,8 @@ static dp_status batch_hard(mining *m, const dp_tensor *labels)
     DP_CHECK(mine(m));
     const dp_tensor *const rows[3] = {m->x, m->rows[0], m->rows[1]};
     const bool wanted = m->loss.gradients != NULL;
-    DP_CHECK(hinges(&m->loss,
-                    m->loss.params.soft ? GAP WHERE_VALID("max(e, 0) + log(1 + exp(-abs(e)))") : GAP WHERE_VALID("max(0, e + m)"),
+    DP_CHECK(hinges_where(&m->loss,
+                    m->loss.params.soft ? GAP WHERE_VALID("max(e, 0) + log(1 + exp(-abs(e)))") : HINGE,
                     1 / (double)m->loss.n, rows, m->valid, wanted ? m->parts : NULL));
     return wanted ? gather_parts(m) : DP_OK;
 }
