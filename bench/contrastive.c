@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* InfoNCE over all pairs of N embeddings with N others, value and gradients to both, and the memory that takes. Its first 2048 rows
- * are compared with a dense computation in f64 that stores the whole matrix, its gradient at some rows with sums in f64; the bounds
- * are derived in docs/losses.md. Exit status: 0 within them, 1 else or on failure, 2 bad usage. */
+/* InfoNCE over all pairs of N embeddings with N others, value and gradients to both, and the memory that
+ * takes. Its first 2048 rows are compared with a dense computation in f64 that stores the whole matrix, its
+ * gradient at some rows with sums in f64; the bounds are derived in docs/losses.md. Exit status: 0 within
+ * them, 1 else or on failure, 2 bad usage. */
 #include <dipole/dipole.h>
 
 #include <math.h>
@@ -162,8 +163,10 @@ typedef struct problem {
 /* Row i of b is row i of a and noise. The first rows are the same whatever n is. */
 static bool make(dp_device *device, const options *o, long long n, problem *p)
 {
-    *p = (problem){.a = dp_randn(device, 1, DP_SHAPE(n, o->dim)), .b = dp_randn(device, 2, DP_SHAPE(n, o->dim))};
-    return dp_map_into(device, "0.6 * a + 0.8 * b", DP_ARGS({"a", p->a, 0}, {"b", p->b, 0}), &p->b, 1) == DP_OK;
+    *p = (problem){.a = dp_randn(device, 1, DP_SHAPE(n, o->dim)),
+                   .b = dp_randn(device, 2, DP_SHAPE(n, o->dim))};
+    return dp_map_into(device, "0.6 * a + 0.8 * b", DP_ARGS({"a", p->a, 0}, {"b", p->b, 0}), &p->b, 1) ==
+           DP_OK;
 }
 
 static void drop(problem *p)
@@ -252,8 +255,8 @@ static double gradient_error(const options *o, long long n, long long terms, dou
 }
 
 /* g, the sum over unit rows, becomes the gradient and is compared with `found`. */
-static void compare_row(double *g, const double *x, const double *positive, const double *found, int dim, double norm, double scale,
-                        double bound, comparison *result, double *largest)
+static void compare_row(double *g, const double *x, const double *positive, const double *found, int dim,
+                        double norm, double scale, double bound, comparison *result, double *largest)
 {
     for (int c = 0; c < dim; c++)
         g[c] -= positive[c];
@@ -285,9 +288,13 @@ static void dense_close(dense *d)
 static bool dense_open(dense *d, problem *p, long long n, int dim)
 {
     const size_t rows = (size_t)n;
-    *d = (dense){malloc(rows * rows * sizeof(double)), rows_of(p->a, 0, n), rows_of(p->b, 0, n),
-                 malloc(rows * sizeof(double)), malloc(rows * sizeof(double)),
-                 {rows_of(p->gradients[0], 0, n), rows_of(p->gradients[1], 0, n)}, malloc((size_t)dim * sizeof(double))};
+    *d = (dense){malloc(rows * rows * sizeof(double)),
+                 rows_of(p->a, 0, n),
+                 rows_of(p->b, 0, n),
+                 malloc(rows * sizeof(double)),
+                 malloc(rows * sizeof(double)),
+                 {rows_of(p->gradients[0], 0, n), rows_of(p->gradients[1], 0, n)},
+                 malloc((size_t)dim * sizeof(double))};
     return d->matrix && d->a && d->b && d->norm_a && d->norm_b && d->found[0] && d->found[1] && d->sum;
 }
 
@@ -315,7 +322,8 @@ static comparison compare_side(dense *d, const options *o, long long n, bool sec
 {
     comparison result = {.ratio = -1};
     const double scale = 1 / ((double)n * o->temperature);
-    const double *from = second ? d->a : d->b, *to = second ? d->b : d->a, *norms = second ? d->norm_b : d->norm_a;
+    const double *from = second ? d->a : d->b, *to = second ? d->b : d->a,
+                 *norms = second ? d->norm_b : d->norm_a;
     double largest = 0;
     for (long long i = 0; i < n; i++) {
         double weights = 0;
@@ -326,8 +334,8 @@ static comparison compare_side(dense *d, const options *o, long long n, bool sec
             for (int c = 0; c < o->dim; c++)
                 d->sum[c] += w * from[j * o->dim + c];
         }
-        compare_row(d->sum, to + i * o->dim, from + i * o->dim, d->found[second] + i * o->dim, o->dim, norms[i], scale,
-                    gradient_error(o, n, n, norms[i], weights), &result, &largest);
+        compare_row(d->sum, to + i * o->dim, from + i * o->dim, d->found[second] + i * o->dim, o->dim,
+                    norms[i], scale, gradient_error(o, n, n, norms[i], weights), &result, &largest);
     }
     result.relative /= largest;
     return result;
@@ -411,33 +419,37 @@ typedef struct report {
 static void print_text(const options *o, const char *device, const report *r)
 {
     static const char *const names[] = {"value", "gradient to a", "gradient to b"};
-    printf("InfoNCE, %lld x %lld embeddings of %d dimensions, tau %g, on %s\n", o->n, o->n, o->dim, o->temperature, device);
+    printf("InfoNCE, %lld x %lld embeddings of %d dimensions, tau %g, on %s\n", o->n, o->n, o->dim,
+           o->temperature, device);
     printf("  value %.7g, with both gradients in %.2f s: %.4g pairs/s\n", r->value, r->seconds,
            (double)o->n * (double)o->n / r->seconds);
     if (r->peak_known)
-        printf("  memory: %.1f MB resident before, peak %.1f MB: %.1f MB for it\n", r->before / 1e6, r->peak / 1e6,
-               (r->peak - r->before) / 1e6);
+        printf("  memory: %.1f MB resident before, peak %.1f MB: %.1f MB for it\n", r->before / 1e6,
+               r->peak / 1e6, (r->peak - r->before) / 1e6);
     printf("  peak of the whole process, compilers included: %.1f MB\n", r->whole_peak / 1e6);
     for (int k = 0; k < 3; k++)
-        printf("  dense f64, %lld rows: %s: error %.3g, bound %.3g (relative to the largest: %.3g)\n", o->subset, names[k],
-               r->subset[k].error, r->subset[k].bound, r->subset[k].relative);
-    printf("  f64 at %d of the %lld rows: gradient to a: error %.3g, bound %.3g (%.3g)\n", SAMPLES, o->n, r->sample.error,
-           r->sample.bound, r->sample.relative);
+        printf("  dense f64, %lld rows: %s: error %.3g, bound %.3g (relative to the largest: %.3g)\n",
+               o->subset, names[k], r->subset[k].error, r->subset[k].bound, r->subset[k].relative);
+    printf("  f64 at %d of the %lld rows: gradient to a: error %.3g, bound %.3g (%.3g)\n", SAMPLES, o->n,
+           r->sample.error, r->sample.bound, r->sample.relative);
 }
 
 static void print_comparison(const char *name, const comparison *c, const char *after)
 {
-    printf("\"%s\": {\"error\": %.4g, \"bound\": %.4g, \"relative\": %.4g}%s", name, c->error, c->bound, c->relative, after);
+    printf("\"%s\": {\"error\": %.4g, \"bound\": %.4g, \"relative\": %.4g}%s", name, c->error, c->bound,
+           c->relative, after);
 }
 
 static void print_json(const options *o, const char *device, const report *r)
 {
-    printf("{\"program\": \"contrastive\", \"device\": \"%s\", \"n\": %lld, \"dim\": %d, \"temperature\": %g,\n", device, o->n,
-           o->dim, o->temperature);
+    printf(
+        "{\"program\": \"contrastive\", \"device\": \"%s\", \"n\": %lld, \"dim\": %d, \"temperature\": %g,\n",
+        device, o->n, o->dim, o->temperature);
     printf(" \"value\": %.9g, \"seconds\": %.4f, \"pairs_per_second\": %.5g,\n", r->value, r->seconds,
            (double)o->n * (double)o->n / r->seconds);
     if (r->peak_known)
-        printf(" \"bytes_before\": %.0f, \"peak_bytes\": %.0f, \"own_bytes\": %.0f,\n", r->before, r->peak, r->peak - r->before);
+        printf(" \"bytes_before\": %.0f, \"peak_bytes\": %.0f, \"own_bytes\": %.0f,\n", r->before, r->peak,
+               r->peak - r->before);
     printf(" \"process_peak_bytes\": %.0f,\n \"subset\": {\"rows\": %lld, ", r->whole_peak, o->subset);
     print_comparison("value", &r->subset[0], ", ");
     print_comparison("gradient_a", &r->subset[1], ", ");

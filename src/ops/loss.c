@@ -5,14 +5,17 @@
 
 /* Parameters. */
 
-static dp_status check_number(dp_device *device, const char *loss, const char *name, double value, double least, double most)
+static dp_status check_number(dp_device *device, const char *loss, const char *name, double value,
+                              double least, double most)
 {
     if (value >= least && value <= most)
         return DP_OK;
-    return dp__fail(device, DP_ERROR_ARGUMENT, "%s: %s is %g: %g to %g is allowed", loss, name, value, least, most);
+    return dp__fail(device, DP_ERROR_ARGUMENT, "%s: %s is %g: %g to %g is allowed", loss, name, value, least,
+                    most);
 }
 
-static dp_status fill_params(dp_device *device, const char *name, const dp_loss_params *given, dp_loss_params *p)
+static dp_status fill_params(dp_device *device, const char *name, const dp_loss_params *given,
+                             dp_loss_params *p)
 {
     *p = given ? *given : (dp_loss_params){0};
     p->temperature = p->temperature == 0 ? 0.05 : p->temperature;
@@ -21,8 +24,8 @@ static dp_status fill_params(dp_device *device, const char *name, const dp_loss_
     p->power = p->power == 0 ? 2 : p->power;
     p->sharpness = p->sharpness == 0 ? 2 : p->sharpness;
     if ((unsigned)p->similarity >= DP_SIMILARITY_COUNT)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: similarity is %d: DP_COSINE or DP_DOT is allowed", name,
-                        (int)p->similarity);
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: similarity is %d: DP_COSINE or DP_DOT is allowed",
+                        name, (int)p->similarity);
     DP_CHECK(check_number(device, name, "temperature", p->temperature, 1e-6, 1e6));
     DP_CHECK(check_number(device, name, "mix", p->mix, 0, 1));
     DP_CHECK(check_number(device, name, "margin", p->margin, -1e30, 1e30));
@@ -38,11 +41,13 @@ static dp_status check_rows(const dp__loss *loss, const dp__rows_of *rows, int c
         DP_CHECK(dp__check_dtype(loss->device, rows[k].tensor, rows[k].name, DP_F32));
         const dp_shape *shape = &rows[k].tensor->shape;
         if (shape->rank != 2 || shape->dim[0] < 1 || shape->dim[1] < 1)
-            return dp__fail(loss->device, DP_ERROR_ARGUMENT, "%s: %s has shape %s: [N, d] with both 1 or more is allowed",
-                            loss->name, rows[k].name, dp__shape_text(shape, other));
+            return dp__fail(loss->device, DP_ERROR_ARGUMENT,
+                            "%s: %s has shape %s: [N, d] with both 1 or more is allowed", loss->name,
+                            rows[k].name, dp__shape_text(shape, other));
         if (!dp__shape_equal(shape, &rows[0].tensor->shape))
-            return dp__fail(loss->device, DP_ERROR_ARGUMENT, "%s: %s has shape %s, %s has %s: they must be equal", loss->name,
-                            rows[k].name, dp__shape_text(shape, other), rows[0].name,
+            return dp__fail(loss->device, DP_ERROR_ARGUMENT,
+                            "%s: %s has shape %s, %s has %s: they must be equal", loss->name, rows[k].name,
+                            dp__shape_text(shape, other), rows[0].name,
                             dp__shape_text(&rows[0].tensor->shape, first));
     }
     return DP_OK;
@@ -51,7 +56,8 @@ static dp_status check_rows(const dp__loss *loss, const dp__rows_of *rows, int c
 dp_status dp__loss_begin(dp__loss *loss, dp_device *device, const char *name, const dp_loss_params *params,
                          const dp__rows_of *rows, int count, dp_tensor **value, dp_tensor **gradients)
 {
-    *loss = (dp__loss){.device = device, .name = name, .value = value, .gradients = gradients, .count = count};
+    *loss =
+        (dp__loss){.device = device, .name = name, .value = value, .gradients = gradients, .count = count};
     if (value)
         *value = NULL;
     for (int k = 0; gradients && k < count; k++)
@@ -114,7 +120,8 @@ static dp_status read_classes(const dp__loss *loss, const dp_tensor *labels, dp_
     float *id = dp__alloc(n, sizeof(*id)), *share = dp__alloc(n, sizeof(*share));
     dp_status status = DP_OK;
     if (!sorted || !label || !id || !share)
-        status = dp__fail(loss->device, DP_ERROR_MEMORY, "%s: no memory for %lld labels", loss->name, (long long)n);
+        status = dp__fail(loss->device, DP_ERROR_MEMORY, "%s: no memory for %lld labels", loss->name,
+                          (long long)n);
     else
         status = dp_read(labels, label, n * sizeof(*label));
     if (status == DP_OK) {
@@ -139,11 +146,12 @@ dp_status dp__loss_classes(const dp__loss *loss, const dp_tensor *labels, dp__cl
     *classes = (dp__classes){0};
     DP_CHECK(dp__check_dtype(loss->device, labels, "labels", DP_I32));
     if (labels->shape.rank != 1 || labels->shape.dim[0] != loss->n)
-        return dp__fail(loss->device, DP_ERROR_ARGUMENT, "%s: labels has shape %s: [%lld] is needed, one a row", loss->name,
+        return dp__fail(loss->device, DP_ERROR_ARGUMENT,
+                        "%s: labels has shape %s: [%lld] is needed, one a row", loss->name,
                         dp__shape_text(&labels->shape, text), (long long)loss->n);
     if (loss->n > 1 << 24) /* f32 numbers them exactly up to there */
-        return dp__fail(loss->device, DP_ERROR_UNSUPPORTED, "%s: %lld rows with labels: 2^24 are supported", loss->name,
-                        (long long)loss->n);
+        return dp__fail(loss->device, DP_ERROR_UNSUPPORTED, "%s: %lld rows with labels: 2^24 are supported",
+                        loss->name, (long long)loss->n);
     return read_classes(loss, labels, classes);
 }
 
@@ -177,7 +185,8 @@ typedef struct block {
 
 static void drop_block(block *b)
 {
-    dp_tensor **const all[] = {&b->g, &b->x, &b->y, &b->r, &b->rp, &b->along, &b->column[0], &b->column[1], &b->column[2]};
+    dp_tensor **const all[] = {&b->g,     &b->x,         &b->y,         &b->r,        &b->rp,
+                               &b->along, &b->column[0], &b->column[1], &b->column[2]};
     for (size_t k = 0; k < DP_COUNT(all); k++)
         dp_tensor_release(all[k]);
 }
@@ -189,8 +198,8 @@ static dp_tensor *column(dp_tensor *row)
 
 static dp_status project_block(const dp__loss *loss, const dp__projection *p, block *b)
 {
-    const dp_arg rows[] = {{"g", b->g, 0}, {"x", b->x, 0}, {"y", b->y, 0}, {"r", b->r, 0}, {"rp", b->rp, 0},
-                           {.name = "c", .scalar = p->c}};
+    const dp_arg rows[] = {{"g", b->g, 0}, {"x", b->x, 0},   {"y", b->y, 0},
+                           {"r", b->r, 0}, {"rp", b->rp, 0}, {.name = "c", .scalar = p->c}};
     if (!b->g || !b->x || !b->y || !b->r || !b->rp)
         return dp_failed(loss->device);
     if (loss->params.similarity == DP_COSINE)
@@ -201,8 +210,14 @@ static dp_status project_block(const dp__loss *loss, const dp__projection *p, bl
     dp_tensor *const parts[3] = {b->r, b->rp, b->along};
     for (int k = 0; k < 3; k++)
         DP_CHECK(dp__loss_made(loss, b->column[k] = column(parts[k])));
-    const dp_arg args[] = {{"g", b->g, 0}, {"x", b->x, 0}, {"y", b->y, 0}, {"r", b->column[0], 0}, {"rp", b->column[1], 0},
-                           {"q", b->column[2], 0}, {.name = "c", .scalar = p->c}, {.name = "k", .scalar = p->k}};
+    const dp_arg args[] = {{"g", b->g, 0},
+                           {"x", b->x, 0},
+                           {"y", b->y, 0},
+                           {"r", b->column[0], 0},
+                           {"rp", b->column[1], 0},
+                           {"q", b->column[2], 0},
+                           {.name = "c", .scalar = p->c},
+                           {.name = "k", .scalar = p->k}};
     return dp_map_into(loss->device, "k * r * (g - c * rp * y - q * x)", (dp_args){args, 8}, &b->g, 1);
 }
 

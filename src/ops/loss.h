@@ -22,7 +22,8 @@ typedef struct dp__rows_of {
     const dp_tensor *tensor;
 } dp__rows_of;
 
-/* Nulls the results, checks device, parameters and embeddings (f32 [N, d], all of one shape), and fills *loss. */
+/* Nulls the results, checks device, parameters and embeddings (f32 [N, d], all of one shape), and fills
+ * *loss. */
 dp_status dp__loss_begin(dp__loss *loss, dp_device *device, const char *name, const dp_loss_params *params,
                          const dp__rows_of *rows, int count, dp_tensor **value, dp_tensor **gradients);
 /* Releases the results where the call has failed; returns `status`. */
@@ -33,10 +34,10 @@ dp_status dp__loss_made(const dp__loss *loss, const dp_tensor *tensor);
 
 /* i32 [N] labels, as classes numbered from 0. */
 typedef struct dp__classes {
-    dp_tensor *id;       /* f32 [N] */
-    dp_tensor *share;    /* f32 [N]: 1 / the number of the class's other rows, 0 where there is none */
-    int64_t paired;      /* rows whose share is not 0 */
-    int64_t count;       /* of classes */
+    dp_tensor *id;    /* f32 [N] */
+    dp_tensor *share; /* f32 [N]: 1 / the number of the class's other rows, 0 where there is none */
+    int64_t paired;   /* rows whose share is not 0 */
+    int64_t count;    /* of classes */
 } dp__classes;
 dp_status dp__loss_classes(const dp__loss *loss, const dp_tensor *labels, dp__classes *classes);
 void dp__loss_drop_classes(dp__classes *classes);
@@ -44,8 +45,8 @@ void dp__loss_drop_classes(dp__classes *classes);
 /* 1 / |x_i| as f32 [N], 0 for a row of zeros; all 1 where the similarity is the dot product. */
 dp_status dp__loss_inverse_norms(const dp__loss *loss, const dp_tensor *x, dp_tensor **inverse);
 
-/* From gradients to rows that were divided by their norms to those to the rows, in place: with h = g - c rp y,
- * g <- k r (h - r^2 (h . x) x), or k h where the similarity is the dot product. y may be x. */
+/* From gradients to rows that were divided by their norms to those to the rows, in place: with h = g - c rp
+ * y, g <- k r (h - r^2 (h . x) x), or k h where the similarity is the dot product. y may be x. */
 typedef struct dp__projection {
     const dp_tensor *x, *r; /* the rows and 1 / their norms */
     const dp_tensor *y, *rp;

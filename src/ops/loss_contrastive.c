@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* InfoNCE and its kin: log-sum-exps of scores against positives. With s_ij = similarity / tau, L_i = log sum_j exp(s_ij) and K_j =
- * log sum_i exp(s_ij), all gradients are sums over pairs with the weights exp(s_ij - L_i) + exp(s_ij - K_j), at most 2: one
- * formula, whose L or K is +infinity where it does not count. Rows are not copied to make them unit vectors: 1 / their norms are
- * factors of the scores, and the gradient is projected at its end. */
+/* InfoNCE and its kin: log-sum-exps of scores against positives. With s_ij = similarity / tau, L_i = log
+ * sum_j exp(s_ij) and K_j = log sum_i exp(s_ij), all gradients are sums over pairs with the weights exp(s_ij
+ * - L_i) + exp(s_ij - K_j), at most 2: one formula, whose L or K is +infinity where it does not count. Rows
+ * are not copied to make them unit vectors: 1 / their norms are factors of the scores, and the gradient is
+ * projected at its end. */
 #include "ops/loss.h"
 #include <math.h>
 
-#define SCORE "s * ra[i] * dot(a[i], b[j]) * rb[j]"
+#define SCORE   "s * ra[i] * dot(a[i], b[j]) * rb[j]"
 #define CLASSES "select(l[i] == l[j], c[i] + c[j], 0)"
 
 typedef struct contrast {
     dp__loss loss;
-    double s;            /* 1 / tau */
-    unsigned exclude;    /* DP_EXCLUDE_SELF or 0 */
+    double s;         /* 1 / tau */
+    unsigned exclude; /* DP_EXCLUDE_SELF or 0 */
     const dp_tensor *a, *b;
     dp_tensor *ra, *rb;  /* 1 / norms */
     dp_tensor *la, *lb;  /* of rows a, of rows b */
@@ -55,7 +56,8 @@ static contrast exchanged(const contrast *c)
 
 static dp_status log_sums(const contrast *c, dp_tensor **total)
 {
-    const dp_arg args[] = {{"a", c->a, 0}, {"b", c->b, 0}, {"ra", c->ra, 0}, {"rb", c->rb, 0}, {.name = "s", .scalar = c->s}};
+    const dp_arg args[] = {
+        {"a", c->a, 0}, {"b", c->b, 0}, {"ra", c->ra, 0}, {"rb", c->rb, 0}, {.name = "s", .scalar = c->s}};
     *total = dp_pairwise(c->loss.device, SCORE, DP_LOGSUMEXP_J | c->exclude, (dp_args){args, 5});
     return dp__loss_made(&c->loss, *total);
 }
@@ -67,31 +69,47 @@ static dp_status no_sums(const contrast *c, dp_tensor **total)
 }
 
 /* k * sum_i ( L_i + w K_i - p s similarity(a_i, y_i) ). */
-static dp_status value(const contrast *c, const dp_tensor *y, const dp_tensor *ry, double k, double w, double p)
+static dp_status value(const contrast *c, const dp_tensor *y, const dp_tensor *ry, double k, double w,
+                       double p)
 {
-    const dp_arg args[] = {{"a", c->a, 0}, {"y", y, 0}, {"ra", c->ra, 0}, {"ry", ry, 0}, {"la", c->la, 0},
-                           {"lb", w != 0 ? c->lb : c->la, 0}, {.name = "k", .scalar = k}, {.name = "w", .scalar = w},
+    const dp_arg args[] = {{"a", c->a, 0},
+                           {"y", y, 0},
+                           {"ra", c->ra, 0},
+                           {"ry", ry, 0},
+                           {"la", c->la, 0},
+                           {"lb", w != 0 ? c->lb : c->la, 0},
+                           {.name = "k", .scalar = k},
+                           {.name = "w", .scalar = w},
                            {.name = "s", .scalar = p * c->s}};
     if (!c->loss.value)
         return DP_OK;
-    return dp__rows(c->loss.device, "k * (la[i] + w * lb[i] - s * ra[i] * dot(a[i], y[i]) * ry[i])", true, (dp_args){args, 9},
-                    c->loss.value, 1);
+    return dp__rows(c->loss.device, "k * (la[i] + w * lb[i] - s * ra[i] * dot(a[i], y[i]) * ry[i])", true,
+                    (dp_args){args, 9}, c->loss.value, 1);
 }
 
 /* sum_j weight_ij rb_j b_j: the gradient to row a_i made unit, over s. */
 static dp_tensor *pull(const contrast *c)
 {
-    const dp_arg args[] = {{"a", c->a, 0}, {"b", c->b, 0}, {"ra", c->ra, 0}, {"rb", c->rb, 0}, {"la", c->la, 0}, {"lb", c->lb, 0},
-                           {.name = "s", .scalar = c->s}, {"l", c->classes.id, 0}, {"c", c->classes.share, 0}};
+    const dp_arg args[] = {{"a", c->a, 0},
+                           {"b", c->b, 0},
+                           {"ra", c->ra, 0},
+                           {"rb", c->rb, 0},
+                           {"la", c->la, 0},
+                           {"lb", c->lb, 0},
+                           {.name = "s", .scalar = c->s},
+                           {"l", c->classes.id, 0},
+                           {"c", c->classes.share, 0}};
     if (c->classes.id)
-        return dp_pairwise(c->loss.device, "f = " SCORE "; (exp(f - la[i]) + exp(f - lb[j]) - " CLASSES ") * rb[j] * b[j]",
+        return dp_pairwise(c->loss.device,
+                           "f = " SCORE "; (exp(f - la[i]) + exp(f - lb[j]) - " CLASSES ") * rb[j] * b[j]",
                            DP_SUM_J | c->exclude, (dp_args){args, 9});
     return dp_pairwise(c->loss.device, "f = " SCORE "; (exp(f - la[i]) + exp(f - lb[j])) * rb[j] * b[j]",
                        DP_SUM_J | c->exclude, (dp_args){args, 7});
 }
 
 /* The gradient to a: k s ( pull - p * the positives, made unit ). */
-static dp_status gradient(const contrast *c, const dp_tensor *y, const dp_tensor *ry, double k, double p, dp_tensor **result)
+static dp_status gradient(const contrast *c, const dp_tensor *y, const dp_tensor *ry, double k, double p,
+                          dp_tensor **result)
 {
     const dp__projection how = {.x = c->a, .r = c->ra, .y = y, .rp = ry, .c = p, .k = k * c->s};
     *result = pull(c);
@@ -120,8 +138,8 @@ static dp_status infonce(contrast *c)
     return gradient(&other, c->a, c->ra, k, p, &c->loss.gradients[1]);
 }
 
-dp_status dp_loss_infonce(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_loss_params *params,
-                          dp_tensor **result, dp_tensor **gradients)
+dp_status dp_loss_infonce(dp_device *device, const dp_tensor *a, const dp_tensor *b,
+                          const dp_loss_params *params, dp_tensor **result, dp_tensor **gradients)
 {
     contrast c = {0};
     const dp__rows_of rows[] = {{"a", a}, {"b", b}};
@@ -145,8 +163,8 @@ static dp_status ntxent(contrast *c)
 {
     const int64_t n = c->loss.n;
     if (n % 2 != 0)
-        return dp__fail(c->loss.device, DP_ERROR_ARGUMENT, "ntxent: x has %lld rows: an even number is needed, two a pair",
-                        (long long)n);
+        return dp__fail(c->loss.device, DP_ERROR_ARGUMENT,
+                        "ntxent: x has %lld rows: an even number is needed, two a pair", (long long)n);
     int32_t *partner = dp__alloc((size_t)n, sizeof(*partner));
     if (!partner)
         return dp__fail(c->loss.device, DP_ERROR_MEMORY, "ntxent: no memory for %lld partners", (long long)n);
@@ -164,8 +182,8 @@ static dp_status ntxent(contrast *c)
     return status;
 }
 
-dp_status dp_loss_ntxent(dp_device *device, const dp_tensor *x, const dp_loss_params *params, dp_tensor **result,
-                         dp_tensor **gradient_x)
+dp_status dp_loss_ntxent(dp_device *device, const dp_tensor *x, const dp_loss_params *params,
+                         dp_tensor **result, dp_tensor **gradient_x)
 {
     contrast c = {0};
     const dp__rows_of rows[] = {{"x", x}};
@@ -173,8 +191,8 @@ dp_status dp_loss_ntxent(dp_device *device, const dp_tensor *x, const dp_loss_pa
     return end(&c, status == DP_OK ? ntxent(&c) : status);
 }
 
-dp_status dp_loss_sscl(dp_device *device, const dp_tensor *x, const dp_loss_params *params, dp_tensor **result,
-                       dp_tensor **gradient_x)
+dp_status dp_loss_sscl(dp_device *device, const dp_tensor *x, const dp_loss_params *params,
+                       dp_tensor **result, dp_tensor **gradient_x)
 {
     contrast c = {0};
     const dp__rows_of rows[] = {{"x", x}};
@@ -198,11 +216,17 @@ static dp_status supcon_sums(contrast *c)
 
 static dp_status supcon_value(const contrast *c, double k)
 {
-    const dp_arg pairs[] = {{"a", c->a, 0}, {"b", c->b, 0}, {"ra", c->ra, 0}, {"rb", c->rb, 0},
-                            {.name = "s", .scalar = c->s}, {"l", c->classes.id, 0}};
-    dp_tensor *same = dp_pairwise(c->loss.device, "select(l[i] == l[j], " SCORE ", 0)", DP_SUM_J | c->exclude, (dp_args){pairs, 6});
+    const dp_arg pairs[] = {{"a", c->a, 0},
+                            {"b", c->b, 0},
+                            {"ra", c->ra, 0},
+                            {"rb", c->rb, 0},
+                            {.name = "s", .scalar = c->s},
+                            {"l", c->classes.id, 0}};
+    dp_tensor *same = dp_pairwise(c->loss.device, "select(l[i] == l[j], " SCORE ", 0)", DP_SUM_J | c->exclude,
+                                  (dp_args){pairs, 6});
     DP_CHECK(dp__loss_made(&c->loss, same));
-    const dp_arg rows[] = {{"la", c->la, 0}, {"c", c->classes.share, 0}, {"same", same, 0}, {.name = "k", .scalar = k}};
+    const dp_arg rows[] = {
+        {"la", c->la, 0}, {"c", c->classes.share, 0}, {"same", same, 0}, {.name = "k", .scalar = k}};
     dp_tensor *terms = dp_map(c->loss.device, "select(c > 0, k * (la - c * same), 0)", (dp_args){rows, 4});
     if (terms)
         *c->loss.value = dp_reduce(c->loss.device, terms, DP_SUM, DP_ALL_AXES);
@@ -222,8 +246,8 @@ static dp_status supcon(contrast *c, const dp_tensor *labels)
     return c->loss.gradients ? gradient(c, c->a, c->ra, k, 0, &c->loss.gradients[0]) : DP_OK;
 }
 
-dp_status dp_loss_supcon(dp_device *device, const dp_tensor *x, const dp_tensor *labels, const dp_loss_params *params,
-                         dp_tensor **result, dp_tensor **gradient_x)
+dp_status dp_loss_supcon(dp_device *device, const dp_tensor *x, const dp_tensor *labels,
+                         const dp_loss_params *params, dp_tensor **result, dp_tensor **gradient_x)
 {
     contrast c = {0};
     const dp__rows_of rows[] = {{"x", x}};
@@ -234,14 +258,20 @@ dp_status dp_loss_supcon(dp_device *device, const dp_tensor *x, const dp_tensor 
 /* MixCSE: mixtures as further negatives, t_ij their scores. */
 
 #define MIXTURE                                                                                              \
-    "m = w * rb[i] * b[i] + (1 - w) * rb[j] * b[j]; mm = dot(m, m); rm = select(mm > 0, rsqrt(mm), 0);"       \
+    "m = w * rb[i] * b[i] + (1 - w) * rb[j] * b[j]; mm = dot(m, m); rm = select(mm > 0, rsqrt(mm), 0);"      \
     "t = s * ra[i] * dot(a[i], m) * rm; "
 
 static dp_tensor *over_mixtures(const contrast *c, const char *formula, dp_reduction reduction)
 {
-    const dp_arg args[] = {{"a", c->a, 0}, {"b", c->b, 0}, {"ra", c->ra, 0}, {"rb", c->rb, 0}, {"la", c->la, 0},
-                           {.name = "s", .scalar = c->s}, {.name = "w", .scalar = c->loss.params.mix}};
-    return dp_pairwise(c->loss.device, formula, (unsigned)reduction | DP_OVER_J | DP_EXCLUDE_SELF, (dp_args){args, 7});
+    const dp_arg args[] = {{"a", c->a, 0},
+                           {"b", c->b, 0},
+                           {"ra", c->ra, 0},
+                           {"rb", c->rb, 0},
+                           {"la", c->la, 0},
+                           {.name = "s", .scalar = c->s},
+                           {.name = "w", .scalar = c->loss.params.mix}};
+    return dp_pairwise(c->loss.device, formula, (unsigned)reduction | DP_OVER_J | DP_EXCLUDE_SELF,
+                       (dp_args){args, 7});
 }
 
 static dp_status mixcse_sums(contrast *c)
@@ -250,7 +280,8 @@ static dp_status mixcse_sums(contrast *c)
     dp_tensor *mixed = over_mixtures(c, MIXTURE "t", DP_LOGSUMEXP);
     const dp_arg both[] = {{"a", c->la, 0}, {"b", mixed, 0}};
     dp_tensor *sum = !mixed ? NULL
-                            : dp_map(c->loss.device, "m = max(a, b); m + log(exp(a - m) + exp(b - m))", (dp_args){both, 2});
+                            : dp_map(c->loss.device, "m = max(a, b); m + log(exp(a - m) + exp(b - m))",
+                                     (dp_args){both, 2});
     dp_tensor_release(&c->la);
     dp_tensor_release(&mixed);
     c->la = sum;
@@ -284,8 +315,8 @@ static dp_status mixcse(contrast *c)
     return gradient(&other, c->a, c->ra, k, 1, &c->loss.gradients[1]);
 }
 
-dp_status dp_loss_mixcse(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_loss_params *params,
-                         dp_tensor **result, dp_tensor **gradients)
+dp_status dp_loss_mixcse(dp_device *device, const dp_tensor *a, const dp_tensor *b,
+                         const dp_loss_params *params, dp_tensor **result, dp_tensor **gradients)
 {
     contrast c = {0};
     const dp__rows_of rows[] = {{"a", a}, {"b", b}};

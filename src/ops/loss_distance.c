@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Losses of distances: alignment, uniformity, and hinges over triplets that are given or mined. What is summed over rows alone is a
- * formula of rows, differentiated symbolically. */
+/* Losses of distances: alignment, uniformity, and hinges over triplets that are given or mined. What is
+ * summed over rows alone is a formula of rows, differentiated symbolically. */
 #include "ops/loss.h"
 #include <math.h>
 
 /* Alignment, uniformity. */
 
-dp_status dp_loss_alignment(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_loss_params *params,
-                            dp_tensor **value, dp_tensor **gradients)
+dp_status dp_loss_alignment(dp_device *device, const dp_tensor *a, const dp_tensor *b,
+                            const dp_loss_params *params, dp_tensor **value, dp_tensor **gradients)
 {
     static const char *const wrt[] = {"a", "b"};
     const dp__rows_of rows[] = {{"a", a}, {"b", b}};
@@ -15,8 +15,8 @@ dp_status dp_loss_alignment(dp_device *device, const dp_tensor *a, const dp_tens
     dp_status status = dp__loss_begin(&loss, device, "alignment", params, rows, 2, value, gradients);
     const dp_arg args[] = {{"a", a, 0}, {"b", b, 0}, {.name = "p", .scalar = loss.params.power / 2}};
     if (status == DP_OK)
-        status = dp__rows_gradient(device, "sqdist(a[i], b[i])^p", 1 / (double)loss.n, (dp_args){args, 3}, wrt, gradients ? 2 : 0,
-                                   gradients, value);
+        status = dp__rows_gradient(device, "sqdist(a[i], b[i])^p", 1 / (double)loss.n, (dp_args){args, 3},
+                                   wrt, gradients ? 2 : 0, gradients, value);
     return dp__loss_end(&loss, status);
 }
 
@@ -26,7 +26,8 @@ static dp_status uniformity(const dp__loss *loss, const dp_tensor *x)
     const dp_arg args[] = {{"x", x, 0}, {.name = "t", .scalar = t}};
     if (loss->n < 2)
         return dp__fail(loss->device, DP_ERROR_ARGUMENT, "uniformity: x has 1 row: 2 or more are needed");
-    dp_tensor *total = dp_pairwise(loss->device, "-t * sqdist(x[i], x[j])", DP_LOGSUMEXP_ALL | DP_EXCLUDE_SELF, (dp_args){args, 2});
+    dp_tensor *total = dp_pairwise(loss->device, "-t * sqdist(x[i], x[j])",
+                                   DP_LOGSUMEXP_ALL | DP_EXCLUDE_SELF, (dp_args){args, 2});
     dp_status status = dp__loss_made(loss, total);
     if (status == DP_OK && loss->value) {
         const dp_arg parts[] = {{"z", total, 0}, {.name = "pairs", .scalar = log(n * (n - 1))}};
@@ -34,7 +35,8 @@ static dp_status uniformity(const dp__loss *loss, const dp_tensor *x)
         status = dp__loss_made(loss, *loss->value);
     }
     if (status == DP_OK && loss->gradients) {
-        const dp_arg pairs[] = {{"x", x, 0}, {"z", total, 0}, {.name = "t", .scalar = t}, {.name = "c", .scalar = -4 * t}};
+        const dp_arg pairs[] = {
+            {"x", x, 0}, {"z", total, 0}, {.name = "t", .scalar = t}, {.name = "c", .scalar = -4 * t}};
         loss->gradients[0] = dp_pairwise(loss->device, "c * exp(-t * sqdist(x[i], x[j]) - z) * (x[i] - x[j])",
                                          DP_SUM_J | DP_EXCLUDE_SELF, (dp_args){pairs, 4});
         status = dp__loss_made(loss, loss->gradients[0]);
@@ -43,8 +45,8 @@ static dp_status uniformity(const dp__loss *loss, const dp_tensor *x)
     return status;
 }
 
-dp_status dp_loss_uniformity(dp_device *device, const dp_tensor *x, const dp_loss_params *params, dp_tensor **value,
-                             dp_tensor **gradient)
+dp_status dp_loss_uniformity(dp_device *device, const dp_tensor *x, const dp_loss_params *params,
+                             dp_tensor **value, dp_tensor **gradient)
 {
     const dp__rows_of rows[] = {{"x", x}};
     dp__loss loss;
@@ -54,48 +56,55 @@ dp_status dp_loss_uniformity(dp_device *device, const dp_tensor *x, const dp_los
 
 /* Hinges. In each, max(0, .) has the derivative 0 at 0. */
 
-#define GAP "e = norm(h[i] - p[i]) - norm(h[i] - n[i]); "
+#define GAP               "e = norm(h[i] - p[i]) - norm(h[i] - n[i]); "
 #define WHERE_VALID(term) "select(v[i] > 0, " term ", 0)"
 
 #define HINGE GAP WHERE_VALID("max(0, e + m)")
 
 /* scale * sum_i hinge(h_i, p_i, n_i) over the rows with v_i above 0. */
-static dp_status hinges_where(const dp__loss *loss, const char *formula, double scale, const dp_tensor *const rows[3],
-                        const dp_tensor *valid, dp_tensor **gradients)
+static dp_status hinges_where(const dp__loss *loss, const char *formula, double scale,
+                              const dp_tensor *const rows[3], const dp_tensor *valid, dp_tensor **gradients)
 {
     static const char *const wrt[] = {"h", "p", "n"};
-    const dp_arg args[] = {{"h", rows[0], 0}, {"p", rows[1], 0}, {"n", rows[2], 0}, {.name = "m", .scalar = loss->params.margin},
+    const dp_arg args[] = {{"h", rows[0], 0},
+                           {"p", rows[1], 0},
+                           {"n", rows[2], 0},
+                           {.name = "m", .scalar = loss->params.margin},
                            {"v", valid, 0}};
-    return dp__rows_gradient(loss->device, formula, scale, (dp_args){args, 5}, wrt, gradients ? 3 : 0, gradients, loss->value);
+    return dp__rows_gradient(loss->device, formula, scale, (dp_args){args, 5}, wrt, gradients ? 3 : 0,
+                             gradients, loss->value);
 }
 
 /* The sum over all rows. */
 static dp_status hinges(const dp__loss *loss, const char *formula, const dp_tensor *const rows[3])
 {
     dp_tensor *valid = dp_full(loss->device, DP_F32, (dp_shape){1, {loss->n}}, 1);
-    const dp_status status = valid ? hinges_where(loss, formula, 1, rows, valid, loss->gradients) : dp_failed(loss->device);
+    const dp_status status =
+        valid ? hinges_where(loss, formula, 1, rows, valid, loss->gradients) : dp_failed(loss->device);
     dp_tensor_release(&valid);
     return status;
 }
 
-dp_status dp_loss_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive, const dp_tensor *negative,
-                        const dp_loss_params *params, dp_tensor **value, dp_tensor **gradients)
+dp_status dp_loss_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive,
+                        const dp_tensor *negative, const dp_loss_params *params, dp_tensor **value,
+                        dp_tensor **gradients)
 {
     const dp__rows_of rows[] = {{"h", h}, {"positive", positive}, {"negative", negative}};
     const dp_tensor *const tensors[3] = {h, positive, negative};
     dp__loss loss;
     dp_status status = dp__loss_begin(&loss, device, "hinge", params, rows, 3, value, gradients);
     if (status == DP_OK)
-        status = hinges(&loss,
-                        loss.params.norm == 1
-                            ? "max(0, sum(abs(h[i] - p[i])) - sum(abs(h[i] - n[i])) + m) * v[i]"
-                            : HINGE,
-                        tensors);
+        status =
+            hinges(&loss,
+                   loss.params.norm == 1 ? "max(0, sum(abs(h[i] - p[i])) - sum(abs(h[i] - n[i])) + m) * v[i]"
+                                         : HINGE,
+                   tensors);
     return dp__loss_end(&loss, status);
 }
 
-dp_status dp_loss_rank_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive, const dp_tensor *negative,
-                             const dp_loss_params *params, dp_tensor **value, dp_tensor **gradients)
+dp_status dp_loss_rank_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive,
+                             const dp_tensor *negative, const dp_loss_params *params, dp_tensor **value,
+                             dp_tensor **gradients)
 {
     /* 1 / the norms; a row of zeros has cosine 0 with every other. */
     static const char text[] = "hh = dot(h[i], h[i]); pp = dot(p[i], p[i]); nn = dot(n[i], n[i]);"
@@ -170,13 +179,13 @@ static dp_status batch_hard(mining *m, const dp_tensor *labels)
     const dp_tensor *const rows[3] = {m->x, m->rows[0], m->rows[1]};
     const bool wanted = m->loss.gradients != NULL;
     DP_CHECK(hinges_where(&m->loss,
-                    m->loss.params.soft ? GAP WHERE_VALID("max(e, 0) + log(1 + exp(-abs(e)))") : HINGE,
-                    1 / (double)m->loss.n, rows, m->valid, wanted ? m->parts : NULL));
+                          m->loss.params.soft ? GAP WHERE_VALID("max(e, 0) + log(1 + exp(-abs(e)))") : HINGE,
+                          1 / (double)m->loss.n, rows, m->valid, wanted ? m->parts : NULL));
     return wanted ? gather_parts(m) : DP_OK;
 }
 
-dp_status dp_loss_batch_hard(dp_device *device, const dp_tensor *x, const dp_tensor *labels, const dp_loss_params *params,
-                             dp_tensor **value, dp_tensor **gradient)
+dp_status dp_loss_batch_hard(dp_device *device, const dp_tensor *x, const dp_tensor *labels,
+                             const dp_loss_params *params, dp_tensor **value, dp_tensor **gradient)
 {
     const dp__rows_of rows[] = {{"x", x}};
     mining m = {.x = x};

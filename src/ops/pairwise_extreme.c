@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradients of max and min: all of it goes through the pair that won. A first pass finds the winner of each i; the rows of the
- * winners are gathered, so that what was indexed by j is indexed by i too and the rest is one evaluation for each i instead of
- * each pair; what belongs to the winners' rows is scattered back, in the order of i. */
+/* Gradients of max and min: all of it goes through the pair that won. A first pass finds the winner of each
+ * i; the rows of the winners are gathered, so that what was indexed by j is indexed by i too and the rest is
+ * one evaluation for each i instead of each pair; what belongs to the winners' rows is scattered back, in the
+ * order of i. */
 #include "ops/pairwise.h"
 #include <string.h>
 
 typedef struct extreme {
     dp_device *device;
     dp__gradient_call *g;
-    dp__pairwise_call call;        /* with everything on side i, and one j */
-    dp_tensor *winner;             /* i32 [n] */
-    dp_tensor *rows[DP_MAX_ARGS];  /* of the winners; owned */
-    int gathered[DP_MAX_ARGS];     /* the symbol that holds them; -1: none */
+    dp__pairwise_call call;       /* with everything on side i, and one j */
+    dp_tensor *winner;            /* i32 [n] */
+    dp_tensor *rows[DP_MAX_ARGS]; /* of the winners; owned */
+    int gathered[DP_MAX_ARGS];    /* the symbol that holds them; -1: none */
 } extreme;
 
 static dp_status find_winners(extreme *e)
@@ -36,8 +37,10 @@ static dp_status gather_symbol(extreme *e, dp__expr *expr, int s)
     const bool elsewhere = dp__expr_uses(own, s, DP__SIDE_I) || dp__expr_uses(own, s, DP__SIDE_CALL);
     const int symbol = elsewhere ? free_symbol(e) : s;
     if (symbol < 0)
-        return dp__fail(e->device, DP_ERROR_ARGUMENT, "args has too many entries: a max or min needs one more of the %d for each "
-                        "that is indexed by both i and j", DP_MAX_ARGS);
+        return dp__fail(e->device, DP_ERROR_ARGUMENT,
+                        "args has too many entries: a max or min needs one more of the %d for each "
+                        "that is indexed by both i and j",
+                        DP_MAX_ARGS);
     e->rows[symbol] = dp_gather_rows(e->device, e->g->call.in[s], e->winner);
     e->gathered[s] = symbol;
     e->call.in[symbol] = e->rows[symbol];
@@ -72,7 +75,8 @@ static dp_status scatter(extreme *e, int s, dp_tensor *part, dp_tensor **gradien
 static dp_status differentiate(extreme *e, dp_tensor **gradients, dp_tensor **value)
 {
     dp__gradient_call *g = e->g;
-    int here[DP_MAX_OUTPUTS], there[DP_MAX_OUTPUTS], here_of[DP_MAX_OUTPUTS], there_of[DP_MAX_OUTPUTS], h = 0, t = 0;
+    int here[DP_MAX_OUTPUTS], there[DP_MAX_OUTPUTS], here_of[DP_MAX_OUTPUTS], there_of[DP_MAX_OUTPUTS], h = 0,
+                                                                                                        t = 0;
     dp_tensor *found[DP_MAX_OUTPUTS] = {NULL}, *parts[DP_MAX_OUTPUTS] = {NULL};
     for (int k = 0; k < g->count; k++) {
         const int s = g->symbols[k];
@@ -101,7 +105,8 @@ static dp_status differentiate(extreme *e, dp_tensor **gradients, dp_tensor **va
 }
 
 /* Over no pairs: the value that dp_reduction says, and zeros. */
-static dp_status without_pairs(dp_device *device, dp__gradient_call *g, dp_tensor **gradients, dp_tensor **value)
+static dp_status without_pairs(dp_device *device, dp__gradient_call *g, dp_tensor **gradients,
+                               dp_tensor **value)
 {
     dp_status status = value ? dp__pairwise_run(device, &g->call, value) : DP_OK;
     for (int k = 0; status == DP_OK && k < g->count; k++) {
@@ -131,14 +136,16 @@ static dp_status run(extreme *e, dp_tensor **gradients, dp_tensor **value)
     return status;
 }
 
-dp_status dp__gradient_of_extreme(dp_device *device, dp__gradient_call *g, dp_tensor **gradients, dp_tensor **value)
+dp_status dp__gradient_of_extreme(dp_device *device, dp__gradient_call *g, dp_tensor **gradients,
+                                  dp_tensor **value)
 {
     extreme e = {.device = device, .g = g};
     for (int s = 0; s < DP_MAX_ARGS; s++)
         e.gathered[s] = -1;
     const dp__node *output = &g->call.expr->nodes[g->call.expr->outputs[0]];
     if (output->dim > 0)
-        return dp__fail(device, DP_ERROR_FORMULA, "pairwise: the gradient of %s takes one scalar formula, not a vector",
+        return dp__fail(device, DP_ERROR_FORMULA,
+                        "pairwise: the gradient of %s takes one scalar formula, not a vector",
                         dp_reduction_name(g->call.reduction));
     const bool pairs = g->call.n > 0 && g->call.m > g->call.exclude_self;
     const dp_status status = pairs ? run(&e, gradients, value) : without_pairs(device, g, gradients, value);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradients of log-sum-exp, and softmax-weighted sums: a first pass gives L = log sum_j exp(s_ij), and everything else is a
- * pairwise sum of a formula that has L among its symbols. The weights exp(s_ij - L) are made again in each pass, never stored;
- * s - L is at most 0, so nothing overflows. A term of weight 0 is left out, whatever its other factors are. */
+/* Gradients of log-sum-exp, and softmax-weighted sums: a first pass gives L = log sum_j exp(s_ij), and
+ * everything else is a pairwise sum of a formula that has L among its symbols. The weights exp(s_ij - L) are
+ * made again in each pass, never stored; s - L is at most 0, so nothing overflows. A term of weight 0 is left
+ * out, whatever its other factors are. */
 #include "ops/pairwise.h"
 #include <math.h>
 #include <string.h>
@@ -14,7 +15,10 @@ typedef struct extra_symbols {
 
 static dp__node symbol_node(dp__indexed symbol)
 {
-    return (dp__node){.kind = DP__NODE_SYMBOL, .dim = symbol.dim, .operand = {-1, -1, -1}, .symbol = symbol.symbol,
+    return (dp__node){.kind = DP__NODE_SYMBOL,
+                      .dim = symbol.dim,
+                      .operand = {-1, -1, -1},
+                      .symbol = symbol.symbol,
                       .side = symbol.side};
 }
 
@@ -28,8 +32,8 @@ static dp__node operation(dp__node_kind kind, int dim, int a, int b, int c)
     return (dp__node){.kind = kind, .dim = dim, .operand = {a, b, c}};
 }
 
-/* exp(s - L), times (v - centre) where there is an output v behind s; 0 where exp(s - L) is. L of -inf, which has no terms but
- * those of -inf, counts as 0: they have the weight 0. */
+/* exp(s - L), times (v - centre) where there is an output v behind s; 0 where exp(s - L) is. L of -inf, which
+ * has no terms but those of -inf, counts as 0: they have the weight 0. */
 static dp__expr *weighted(const dp__expr *expr, const extra_symbols *extra)
 {
     const int b = expr->node_count, s = expr->outputs[0], dim = extra->total.dim;
@@ -65,12 +69,14 @@ static dp__side kept_side(const dp__pairwise_call *call)
     return call->all ? DP__SIDE_CALL : DP__SIDE_I;
 }
 
-static dp_status add_symbol(dp_device *device, dp__pairwise_call *call, int symbol, const dp_tensor *tensor, int dim,
-                            dp__indexed *result)
+static dp_status add_symbol(dp_device *device, dp__pairwise_call *call, int symbol, const dp_tensor *tensor,
+                            int dim, dp__indexed *result)
 {
     if (symbol >= DP_MAX_ARGS)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "args has too many entries: this call needs one or two of the %d, and one "
-                        "for a cotangent", DP_MAX_ARGS);
+        return dp__fail(device, DP_ERROR_ARGUMENT,
+                        "args has too many entries: this call needs one or two of the %d, and one "
+                        "for a cotangent",
+                        DP_MAX_ARGS);
     call->in[symbol] = tensor;
     *result = (dp__indexed){symbol, kept_side(call), dim};
     return DP_OK;
@@ -91,7 +97,8 @@ static dp_status first_pass(dp_device *device, const dp__pairwise_call *call, dp
     return status;
 }
 
-dp_status dp__gradient_of_logsumexp(dp_device *device, dp__gradient_call *g, dp_tensor **gradients, dp_tensor **value)
+dp_status dp__gradient_of_logsumexp(dp_device *device, dp__gradient_call *g, dp_tensor **gradients,
+                                    dp_tensor **value)
 {
     const dp__expr *expr = g->call.expr;
     const int next = g->args.count + (g->seed.symbol >= 0);
@@ -135,7 +142,8 @@ static dp_status parse(softmax *s, const char *score, const char *value, unsigne
     if (status == DP_OK)
         status = dp__pairwise_parse(s->device, value, s->g.args, 1, &second);
     if (status == DP_OK && first->nodes[first->outputs[0]].dim > 0)
-        status = dp__fail(s->device, DP_ERROR_FORMULA, "pairwise: the score of a softmax is a scalar, not a vector of %d",
+        status = dp__fail(s->device, DP_ERROR_FORMULA,
+                          "pairwise: the score of a softmax is a scalar, not a vector of %d",
                           first->nodes[first->outputs[0]].dim);
     if (status == DP_OK && !(s->expr = dp__expr_join(first, second)))
         status = dp__fail(s->device, DP_ERROR_MEMORY, "no memory for the formulas");
@@ -143,7 +151,8 @@ static dp_status parse(softmax *s, const char *score, const char *value, unsigne
     dp__expr_free(&second);
     DP_CHECK(status);
     if ((mode & 0xffu) != DP_SUM)
-        return dp__fail(s->device, DP_ERROR_ARGUMENT, "mode 0x%x: a softmax weights sums: DP_SUM_J, DP_SUM_I, DP_SUM_ALL", mode);
+        return dp__fail(s->device, DP_ERROR_ARGUMENT,
+                        "mode 0x%x: a softmax weights sums: DP_SUM_J, DP_SUM_I, DP_SUM_ALL", mode);
     return dp__pairwise_bind(s->device, s->expr, mode, s->g.args, &s->g.call);
 }
 
@@ -164,7 +173,8 @@ static dp_status evaluate(softmax *s, int symbol)
     return status;
 }
 
-/* With p = exp(s - L) and O the result, the derivative of O is that of the sum of p (v - O) at fixed L and O. */
+/* With p = exp(s - L) and O the result, the derivative of O is that of the sum of p (v - O) at fixed L and O.
+ */
 static dp_status differentiate(softmax *s, int symbol, dp_tensor **gradients)
 {
     dp__pairwise_call call = s->g.call;
@@ -188,7 +198,8 @@ static void drop(softmax *s)
     dp__expr_free(&s->expr);
 }
 
-dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char *value, unsigned mode, dp_args args)
+dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char *value, unsigned mode,
+                               dp_args args)
 {
     softmax s = {.device = device, .g.args = args};
     dp_tensor *result = NULL;
@@ -200,9 +211,9 @@ dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char 
     return result;
 }
 
-dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, const char *value, unsigned mode, dp_args args,
-                                       const dp_tensor *cotangent, const char *const *wrt, int count,
-                                       dp_tensor **gradients, dp_tensor **result)
+dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, const char *value, unsigned mode,
+                                       dp_args args, const dp_tensor *cotangent, const char *const *wrt,
+                                       int count, dp_tensor **gradients, dp_tensor **result)
 {
     softmax s = {.device = device, .g = {.args = args, .count = count}};
     DP_CHECK(dp__gradient_check(device, wrt, count, gradients, result));

@@ -15,7 +15,8 @@ static dp_status prepare(dp_device *device, const char *formula, int outputs, dp
     return DP_OK;
 }
 
-dp_status dp__rows(dp_device *device, const char *formula, bool total, dp_args args, dp_tensor **results, int count)
+dp_status dp__rows(dp_device *device, const char *formula, bool total, dp_args args, dp_tensor **results,
+                   int count)
 {
     dp__expr *expr = NULL;
     dp__pairwise_call call;
@@ -29,8 +30,8 @@ dp_status dp__rows(dp_device *device, const char *formula, bool total, dp_args a
     return status;
 }
 
-dp_status dp__rows_gradient(dp_device *device, const char *formula, double scale, dp_args args, const char *const *wrt,
-                            int count, dp_tensor **gradients, dp_tensor **value)
+dp_status dp__rows_gradient(dp_device *device, const char *formula, double scale, dp_args args,
+                            const char *const *wrt, int count, dp_tensor **gradients, dp_tensor **value)
 {
     dp__gradient_call g = {.args = args, .seed = {.symbol = -1}, .count = count};
     dp__expr *expr = NULL;

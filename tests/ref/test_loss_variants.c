@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every variant of the losses of loss.h on the reference: against loops in double precision, and their gradients against central
- * differences of those. Differences of fourth order with steps of 2^-12 are right to about 1e-10; the tolerance is for f32. */
+/* Every variant of the losses of loss.h on the reference: against loops in double precision, and their
+ * gradients against central differences of those. Differences of fourth order with steps of 2^-12 are right
+ * to about 1e-10; the tolerance is for f32. */
 #include <dipole/dipole.h>
 
 #include <math.h>
@@ -14,7 +15,18 @@
 #define D         3
 #define TOLERANCE 1e-5
 
-typedef enum kind { INFONCE, NTXENT, SSCL, MIXCSE, SUPCON, ALIGNMENT, UNIFORMITY, HINGE, RANK_HINGE, BATCH_HARD } kind;
+typedef enum kind {
+    INFONCE,
+    NTXENT,
+    SSCL,
+    MIXCSE,
+    SUPCON,
+    ALIGNMENT,
+    UNIFORMITY,
+    HINGE,
+    RANK_HINGE,
+    BATCH_HARD
+} kind;
 
 typedef struct problem {
     const char *name;
@@ -62,7 +74,8 @@ static double score(const problem *p, const double *a, const double *b)
 /* The score of a against a mixture of rows i and j of what is frozen. */
 static double mixture(const problem *p, const inputs *in, const double *a, int i, int j)
 {
-    const double w = p->params.mix != 0 ? p->params.mix : 0.2, *bi = in->frozen + i * D, *bj = in->frozen + j * D;
+    const double w = p->params.mix != 0 ? p->params.mix : 0.2, *bi = in->frozen + i * D,
+                 *bj = in->frozen + j * D;
     double m[D];
     for (int c = 0; c < D; c++)
         m[c] = w * bi[c] / sqrt(dot(bi, bi)) + (1 - w) * bj[c] / sqrt(dot(bj, bj));
@@ -70,7 +83,8 @@ static double mixture(const problem *p, const inputs *in, const double *a, int i
 }
 
 /* log sum_j exp(score) minus that of the positive row. */
-static double row_loss(const problem *p, const inputs *in, const double *a, const double *b, int i, int positive)
+static double row_loss(const problem *p, const inputs *in, const double *a, const double *b, int i,
+                       int positive)
 {
     const bool exclude = p->kind == NTXENT || p->kind == SUPCON;
     double sum = 0;
@@ -102,7 +116,9 @@ static double uniformity(const problem *p, const inputs *in)
     double sum = 0;
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++)
-            sum += i == j ? 0 : exp(-p->params.sharpness * pow(distance(in->x[0] + i * D, in->x[0] + j * D, 2), 2));
+            sum += i == j
+                       ? 0
+                       : exp(-p->params.sharpness * pow(distance(in->x[0] + i * D, in->x[0] + j * D, 2), 2));
     return log(sum / (N * (N - 1)));
 }
 
@@ -147,7 +163,8 @@ static double loss(const problem *p, const inputs *in)
         else if (p->kind == RANK_HINGE)
             total += hinge(p, cosine(xi, zi) - cosine(xi, yi));
         else
-            total += row_loss(p, in, x, y, i, p->kind == NTXENT ? i ^ 1 : i) / N / (p->params.symmetric ? 2 : 1);
+            total +=
+                row_loss(p, in, x, y, i, p->kind == NTXENT ? i ^ 1 : i) / N / (p->params.symmetric ? 2 : 1);
         if (p->params.symmetric)
             total += row_loss(p, in, y, x, i, i) / N / 2;
     }
@@ -168,21 +185,31 @@ static double slope(const problem *p, inputs *in, double *moved)
 
 /* Calls. --------------------------------------------------------------------- */
 
-static dp_status call(dp_device *device, const problem *p, dp_tensor *const x[3], const dp_tensor *labels, dp_tensor **value,
-                      dp_tensor **g)
+static dp_status call(dp_device *device, const problem *p, dp_tensor *const x[3], const dp_tensor *labels,
+                      dp_tensor **value, dp_tensor **g)
 {
     const dp_loss_params *params = &p->params;
     switch (p->kind) {
-    case INFONCE: return dp_loss_infonce(device, x[0], x[1], params, value, g);
-    case NTXENT: return dp_loss_ntxent(device, x[0], params, value, g);
-    case SSCL: return dp_loss_sscl(device, x[0], params, value, g);
-    case MIXCSE: return dp_loss_mixcse(device, x[0], x[1], params, value, g);
-    case SUPCON: return dp_loss_supcon(device, x[0], labels, params, value, g);
-    case ALIGNMENT: return dp_loss_alignment(device, x[0], x[1], params, value, g);
-    case UNIFORMITY: return dp_loss_uniformity(device, x[0], params, value, g);
-    case HINGE: return dp_loss_hinge(device, x[0], x[1], x[2], params, value, g);
-    case RANK_HINGE: return dp_loss_rank_hinge(device, x[0], x[1], x[2], params, value, g);
-    default: return dp_loss_batch_hard(device, x[0], labels, params, value, g);
+    case INFONCE:
+        return dp_loss_infonce(device, x[0], x[1], params, value, g);
+    case NTXENT:
+        return dp_loss_ntxent(device, x[0], params, value, g);
+    case SSCL:
+        return dp_loss_sscl(device, x[0], params, value, g);
+    case MIXCSE:
+        return dp_loss_mixcse(device, x[0], x[1], params, value, g);
+    case SUPCON:
+        return dp_loss_supcon(device, x[0], labels, params, value, g);
+    case ALIGNMENT:
+        return dp_loss_alignment(device, x[0], x[1], params, value, g);
+    case UNIFORMITY:
+        return dp_loss_uniformity(device, x[0], params, value, g);
+    case HINGE:
+        return dp_loss_hinge(device, x[0], x[1], x[2], params, value, g);
+    case RANK_HINGE:
+        return dp_loss_rank_hinge(device, x[0], x[1], x[2], params, value, g);
+    default:
+        return dp_loss_batch_hard(device, x[0], labels, params, value, g);
     }
 }
 
@@ -212,7 +239,8 @@ static void compare(const problem *p, inputs *in, int which, const dp_tensor *gr
     }
     for (int k = 0; k < N * D; k++)
         if (!(fabs(exact[k] - (double)found[k]) <= TOLERANCE * largest + 1e-9))
-            fail_msg("%s: gradient %d, element %d: %.9g instead of %.9g", p->name, which, k, (double)found[k], exact[k]);
+            fail_msg("%s: gradient %d, element %d: %.9g instead of %.9g", p->name, which, k, (double)found[k],
+                     exact[k]);
 }
 
 /* Value and gradients together, and each alone. */
@@ -251,7 +279,11 @@ static void test_contrastive(void **state)
         {"infonce", INFONCE, 2, {.temperature = 0.07}, {0}},
         {"infonce, symmetric", INFONCE, 2, {.symmetric = true, .temperature = 0.3}, {0}},
         {"infonce, dot", INFONCE, 2, {.similarity = DP_DOT, .temperature = 0.5}, {0}},
-        {"infonce, dot, symmetric", INFONCE, 2, {.similarity = DP_DOT, .symmetric = true, .temperature = 2}, {0}},
+        {"infonce, dot, symmetric",
+         INFONCE,
+         2,
+         {.similarity = DP_DOT, .symmetric = true, .temperature = 2},
+         {0}},
         {"ntxent", NTXENT, 1, {.temperature = 0.2}, {0}},
         {"ntxent, dot", NTXENT, 1, {.similarity = DP_DOT, .temperature = 0.5}, {0}},
         {"sscl", SSCL, 1, {.temperature = 0.2}, {0}},
@@ -303,7 +335,8 @@ static void test_singular(void **state)
 {
     const float rows[4 * D] = {0, 0, 0, 1e25f, 1e25f, 0, 1e-25f, 0, 1e-25f, 0, 2, 0};
     dp_device *device = dp_device_open("ref");
-    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(4, D), rows), *label = dp_full(device, DP_I32, DP_SHAPE(4), 1);
+    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(4, D), rows),
+              *label = dp_full(device, DP_I32, DP_SHAPE(4), 1);
     dp_tensor *y = dp_full(device, DP_F32, DP_SHAPE(4, D), 1), *value, *g[3];
     float found[4 * D];
     (void)state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradients of log-sum-exp, max and min over pairs, and softmax-weighted sums, on every device: against central differences of
- * loops in double precision. Each element is moved by 2^-12; the differences are of fourth order, so that they are right to
- * about 1e-11, and the tolerance is for the device's f32: some 40 roundings of the largest gradient (and of 1). */
+/* Gradients of log-sum-exp, max and min over pairs, and softmax-weighted sums, on every device: against
+ * central differences of loops in double precision. Each element is moved by 2^-12; the differences are of
+ * fourth order, so that they are right to about 1e-11, and the tolerance is for the device's f32: some 40
+ * roundings of the largest gradient (and of 1). */
 #include "suite.h"
 
 #include <math.h>
@@ -59,10 +60,14 @@ static double reduced(const problem *p, const inputs *in, int r, int c)
                     best = max ? fmax(best, f) : fmin(best, f);
                 } else if (isfinite(largest)) {
                     sum += exp(f - largest);
-                    weighted += p->family == SOFTMAX && f > -INFINITY ? exp(f - largest) * p->v(in, i, j, c) : 0;
+                    weighted +=
+                        p->family == SOFTMAX && f > -INFINITY ? exp(f - largest) * p->v(in, i, j, c) : 0;
                 }
             }
-    return p->family == EXTREME ? best : p->family == SUM_OF_EXP ? largest + log(sum) : sum > 0 ? weighted / sum : 0;
+    return p->family == EXTREME      ? best
+           : p->family == SUM_OF_EXP ? largest + log(sum)
+           : sum > 0                 ? weighted / sum
+                                     : 0;
 }
 
 static double loss(const problem *p, const inputs *in)
@@ -126,7 +131,8 @@ static void compare(const problem *p, inputs *in, double *moved, const dp_tensor
     }
     for (int k = 0; k < count; k++)
         if (!(fabs(slopes[k] - (double)found[k]) <= TOLERANCE * (1 + largest)))
-            fail_msg("%s (mode 0x%x): element %d: %.9g instead of %.9g", p->score, p->mode, k, (double)found[k], slopes[k]);
+            fail_msg("%s (mode 0x%x): element %d: %.9g instead of %.9g", p->score, p->mode, k,
+                     (double)found[k], slopes[k]);
 }
 
 static void compare_value(const problem *p, const inputs *in, const dp_tensor *value)
@@ -140,7 +146,8 @@ static void compare_value(const problem *p, const inputs *in, const dp_tensor *v
         for (int c = 0; c < width; c++) {
             const double exact = reduced(p, in, all ? -1 : r, c), value_here = (double)found[r * width + c];
             if (!(exact == value_here || fabs(exact - value_here) <= TOLERANCE * (1 + fabs(exact))))
-                fail_msg("%s (mode 0x%x): result %d: %.9g instead of %.9g", p->score, p->mode, r, value_here, exact);
+                fail_msg("%s (mode 0x%x): result %d: %.9g instead of %.9g", p->score, p->mode, r, value_here,
+                         exact);
         }
 }
 
@@ -155,16 +162,21 @@ static void run(dp_device *device, const problem *p, const char *const *wrt, int
     for (int k = 0; k < N; k++)
         in.q[k] = k ? (double)number(300 + (uint32_t)k) : 0;
     dp_tensor *x = upload(device, in.x, DP_SHAPE(N, D)), *y = upload(device, in.y, DP_SHAPE(N, D));
-    dp_tensor *q = upload(device, in.q, DP_SHAPE(N)), *cotangent = cotangent_of(device, p), *gradients[4], *value;
+    dp_tensor *q = upload(device, in.q, DP_SHAPE(N)), *cotangent = cotangent_of(device, p), *gradients[4],
+              *value;
     const dp_args args = DP_ARGS({"x", x, 0}, {"y", y, 0}, {"q", q, 0}, {.name = "s", .scalar = in.s});
     if (p->family == SOFTMAX)
-        dp_pairwise_softmax_gradient(device, p->score, p->value, p->mode, args, cotangent, wrt, count, gradients, &value);
+        dp_pairwise_softmax_gradient(device, p->score, p->value, p->mode, args, cotangent, wrt, count,
+                                     gradients, &value);
     else
         dp_pairwise_gradient(device, p->score, p->mode, args, cotangent, wrt, count, gradients, &value);
     suite_ok(device);
     compare_value(p, &in, value);
     for (int k = 0; k < count; k++) {
-        double *const moved = wrt[k][0] == 'x' ? in.x : wrt[k][0] == 'y' ? in.y : wrt[k][0] == 'q' ? in.q : &in.s;
+        double *const moved = wrt[k][0] == 'x'   ? in.x
+                              : wrt[k][0] == 'y' ? in.y
+                              : wrt[k][0] == 'q' ? in.q
+                                                 : &in.s;
         compare(p, &in, moved, gradients[k]);
         dp_tensor_release(&gradients[k]);
     }
@@ -190,7 +202,8 @@ static double square(const double *a, const double *b)
 
 static double masked(const inputs *in, int i, int j)
 {
-    return in->q[i] > -0.5 ? 8 * in->s * dot_of(in->x + i * D, in->x + j * D) + log(in->q[j] * in->q[j]) : -INFINITY;
+    return in->q[i] > -0.5 ? 8 * in->s * dot_of(in->x + i * D, in->x + j * D) + log(in->q[j] * in->q[j])
+                           : -INFINITY;
 }
 
 static double far_apart(const inputs *in, int i, int j, int c)
@@ -216,7 +229,8 @@ static double attended(const inputs *in, int i, int j, int c)
 static void logsumexp(dp_device *device)
 {
     static const char *const xq[] = {"x", "q"};
-    run(device, &(problem){MASKED, NULL, masked, NULL, 0, SUM_OF_EXP, DP_LOGSUMEXP_J | DP_EXCLUDE_SELF, true}, xq, 2);
+    run(device, &(problem){MASKED, NULL, masked, NULL, 0, SUM_OF_EXP, DP_LOGSUMEXP_J | DP_EXCLUDE_SELF, true},
+        xq, 2);
 }
 
 static void extremes(dp_device *device)
@@ -229,8 +243,9 @@ static void extremes(dp_device *device)
 static void softmax(dp_device *device)
 {
     static const char *const names[] = {"x", "y", "q"};
-    run(device, &(problem){"select(q[j] > 0.8, -inf, 4 * s * dot(x[i], y[j]))", "q[i] * y[j] + x[i]", score, attended, D, SOFTMAX,
-                           DP_SUM_J, true},
+    run(device,
+        &(problem){"select(q[j] > 0.8, -inf, 4 * s * dot(x[i], y[j]))", "q[i] * y[j] + x[i]", score, attended,
+                   D, SOFTMAX, DP_SUM_J, true},
         names, 3);
 }
 
@@ -249,14 +264,21 @@ static void variants(dp_device *device)
         return;
     for (int k = 0; k < 12; k++) {
         const unsigned mode = over[k % 3] | (k % 2 ? DP_EXCLUDE_SELF : 0);
-        run(device, &(problem){MASKED, NULL, masked, NULL, 0, SUM_OF_EXP, mode | DP_LOGSUMEXP, k < 6}, names, 4);
-        run(device, &(problem){"3 * s * x[i] * y[j] + q[j]", NULL, NULL, far_apart, D, SUM_OF_EXP, mode | DP_LOGSUMEXP, k < 6},
+        run(device, &(problem){MASKED, NULL, masked, NULL, 0, SUM_OF_EXP, mode | DP_LOGSUMEXP, k < 6}, names,
+            4);
+        run(device,
+            &(problem){"3 * s * x[i] * y[j] + q[j]", NULL, NULL, far_apart, D, SUM_OF_EXP,
+                       mode | DP_LOGSUMEXP, k < 6},
             names, 4);
-        run(device, &(problem){"select(q[j] > 0.8, -inf, 4 * s * dot(x[i], y[j]))", "q[i] * y[j] + x[i]", score, attended, D,
-                               SOFTMAX, mode | DP_SUM, k < 6},
+        run(device,
+            &(problem){"select(q[j] > 0.8, -inf, 4 * s * dot(x[i], y[j]))", "q[i] * y[j] + x[i]", score,
+                       attended, D, SOFTMAX, mode | DP_SUM, k < 6},
             names, 4);
         if (k % 3 < 2)
-            run(device, &(problem){text, NULL, potential, NULL, 0, EXTREME, mode | (k < 6 ? DP_MAX : DP_MIN), k % 4 < 2}, names, 4);
+            run(device,
+                &(problem){text, NULL, potential, NULL, 0, EXTREME, mode | (k < 6 ? DP_MAX : DP_MIN),
+                           k % 4 < 2},
+                names, 4);
     }
 }
 
@@ -268,8 +290,10 @@ static void ties(dp_device *device)
     static const char *const wrt[] = {"x", "y"};
     if (!no_kernels(device))
         return;
-    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2), 2), *y = dp_full(device, DP_F32, DP_SHAPE(3), 3), *g[2], *value;
-    dp_pairwise_gradient(device, "x[i] * y[j]", DP_MAX_J, DP_ARGS({"x", x, 0}, {"y", y, 0}), NULL, wrt, 2, g, &value);
+    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2), 2), *y = dp_full(device, DP_F32, DP_SHAPE(3), 3),
+              *g[2], *value;
+    dp_pairwise_gradient(device, "x[i] * y[j]", DP_MAX_J, DP_ARGS({"x", x, 0}, {"y", y, 0}), NULL, wrt, 2, g,
+                         &value);
     suite_ok(device);
     suite_values(value, (const double[]){6, 6}, 2);
     suite_values(g[0], (const double[]){3, 3}, 2);
@@ -278,7 +302,8 @@ static void ties(dp_device *device)
     for (size_t k = 0; k < 5; k++)
         dp_tensor_release(&all[k]);
     x = dp_full(device, DP_F32, DP_SHAPE(2), 2);
-    dp_pairwise_gradient(device, "x[i] * y[j]", DP_MAX_J, DP_ARGS({"x", x, 0}, {"y", empty, 0}), NULL, wrt, 2, g, &value);
+    dp_pairwise_gradient(device, "x[i] * y[j]", DP_MAX_J, DP_ARGS({"x", x, 0}, {"y", empty, 0}), NULL, wrt, 2,
+                         g, &value);
     suite_ok(device);
     suite_values(value, (const double[]){-INFINITY, -INFINITY}, 2);
     suite_values(g[0], (const double[]){0, 0}, 2);
@@ -295,8 +320,10 @@ static void minus_infinity(dp_device *device)
     const float xs[] = {0, 2}, ys[] = {0, 4, 0};
     if (!no_kernels(device))
         return;
-    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(2), xs), *y = dp_from(device, DP_F32, DP_SHAPE(3), ys), *g[2], *value;
-    dp_pairwise_gradient(device, "log(x[i] * y[j])", DP_LOGSUMEXP_J, DP_ARGS({"x", x, 0}, {"y", y, 0}), NULL, wrt, 2, g, &value);
+    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(2), xs), *y = dp_from(device, DP_F32, DP_SHAPE(3), ys),
+              *g[2], *value;
+    dp_pairwise_gradient(device, "log(x[i] * y[j])", DP_LOGSUMEXP_J, DP_ARGS({"x", x, 0}, {"y", y, 0}), NULL,
+                         wrt, 2, g, &value);
     suite_ok(device);
     float found[3];
     assert_int_equal(dp_read(value, found, 2 * sizeof *found), DP_OK);
@@ -315,7 +342,8 @@ static void wrong(dp_device *device)
     static const char *const wrt[] = {"x"};
     dp_tensor *x = suite_range(device, DP_SHAPE(4, 2)), *q = suite_range(device, DP_SHAPE(4)), *g = x;
     const dp_args args = DP_ARGS({"x", x, 0}, {"q", q, 0});
-    assert_int_equal(dp_pairwise_gradient(device, "q[i] * q[j]", DP_ARGMAX_J, args, NULL, wrt, 1, &g, NULL), DP_ERROR_ARGUMENT);
+    assert_int_equal(dp_pairwise_gradient(device, "q[i] * q[j]", DP_ARGMAX_J, args, NULL, wrt, 1, &g, NULL),
+                     DP_ERROR_ARGUMENT);
     assert_null(g);
     suite_failed(device, DP_ERROR_ARGUMENT, "argmax");
     dp_pairwise_gradient(device, "q[i] * q[j]", DP_MAX_ALL, args, NULL, wrt, 1, &g, NULL);
@@ -358,7 +386,12 @@ static void wrong(dp_device *device)
 
 int main(void)
 {
-    static const suite_test tests[] = {{"log-sum-exp", logsumexp}, {"max and min", extremes}, {"softmax", softmax},
-                                       {"variants", variants}, {"ties", ties}, {"minus infinity", minus_infinity}, {"wrong", wrong}};
+    static const suite_test tests[] = {{"log-sum-exp", logsumexp},
+                                       {"max and min", extremes},
+                                       {"softmax", softmax},
+                                       {"variants", variants},
+                                       {"ties", ties},
+                                       {"minus infinity", minus_infinity},
+                                       {"wrong", wrong}};
     return suite_run("reductions", tests, sizeof tests / sizeof *tests);
 }
