@@ -85,7 +85,7 @@ DP_API dp_status dp_pairwise_smallest(dp_device *device, const char *formula, in
  *
  * `mode`: a sum, mean or log-sum-exp over j, i or all; max or min of a scalar formula over j or i.
  * - Log-sum-exp: each pair has the weight exp(f - L), which is made again in each pass and never stored. A pair whose weight is 0
- *   (in f32: f is 104 or more below L, or -inf) adds nothing, whatever its derivative; so where all terms are -inf the gradient is
+ *   (in f32: f is some 88 to 104 below L, or -inf) adds nothing, whatever its derivative; so where all terms are -inf the gradient is
  *   0. Where L is +inf or NaN the gradients are NaN.
  * - Max, min: all to the pair that won, of equal ones the one of the lowest index: a subgradient. Beyond the pass that finds
  *   it, O(N d) work, and a scatter-add for what is indexed by the other side. Over no pairs: 0. Where a NaN is among the terms:
