@@ -314,8 +314,7 @@ int main(void)
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_explaining),    cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }
