@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -367,13 +368,57 @@ static void test_singular(void **state)
     dp_device_close(&device);
 }
 
+enum { WIDE_ROWS = 3, WIDE = 600000 };
+
+static double wide_dot(const float *a, const float *b)
+{
+    double sum = 0;
+    for (int c = 0; c < WIDE; c++)
+        sum += (double)a[c] * (double)b[c];
+    return sum;
+}
+
+/* Rows so long that the gradient is projected in several blocks of them. */
+static void test_blocks(void **state)
+{
+    dp_device *device = dp_device_open("ref");
+    dp_tensor *x = dp_randn(device, 1, DP_SHAPE(WIDE_ROWS, WIDE)), *value, *gradient;
+    const size_t bytes = sizeof(float) * WIDE_ROWS * WIDE;
+    float *rows = malloc(bytes), *found = malloc(bytes);
+    double cosines[WIDE_ROWS][WIDE_ROWS], norm[WIDE_ROWS], total[WIDE_ROWS] = {0};
+    (void)state;
+    dp_loss_sscl(device, x, &(dp_loss_params){.temperature = 0.5}, &value, &gradient);
+    assert_true(rows && found);
+    assert_int_equal(dp_read(x, rows, bytes), DP_OK);
+    assert_int_equal(dp_read(gradient, found, bytes), DP_OK);
+    for (int i = 0; i < WIDE_ROWS; i++)
+        norm[i] = sqrt(wide_dot(rows + i * WIDE, rows + i * WIDE));
+    for (int i = 0; i < WIDE_ROWS; i++)
+        for (int j = 0; j < WIDE_ROWS; j++) {
+            cosines[i][j] = wide_dot(rows + i * WIDE, rows + j * WIDE) / (norm[i] * norm[j]);
+            total[i] += exp(cosines[i][j] / 0.5);
+        }
+    for (int i = 0; i < WIDE_ROWS; i++)
+        for (int c = 0; c < WIDE; c += 9973) {
+            double exact = 0;
+            for (int j = 0; j < WIDE_ROWS; j++) {
+                const double w = exp(cosines[i][j] / 0.5) * (1 / total[i] + 1 / total[j]);
+                exact += w * ((double)rows[j * WIDE + c] / norm[j] -
+                              cosines[i][j] * (double)rows[i * WIDE + c] / norm[i]);
+            }
+            exact /= 0.5 * WIDE_ROWS * norm[i];
+            assert_true(fabs(exact - (double)found[i * WIDE + c]) <= TOLERANCE * 4 / (norm[i] * norm[i]));
+        }
+    free(rows);
+    free(found);
+    dp_device_close(&device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contrastive),
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_distances),
-        cmocka_unit_test(test_singular),
+        cmocka_unit_test(test_contrastive), cmocka_unit_test(test_labels), cmocka_unit_test(test_distances),
+        cmocka_unit_test(test_singular),    cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests_name("loss variants", tests, NULL, NULL);
 }
