@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Losses of distances: alignment, uniformity, and hinges over triplets that are given or mined. What is
- * summed over rows alone is a formula of rows, differentiated symbolically. */
+ * summed over rows alone is a formula of rows. */
 #include "ops/loss.h"
 #include <math.h>
 
@@ -54,70 +54,121 @@ dp_status dp_loss_uniformity(dp_device *device, const dp_tensor *x, const dp_los
     return dp__loss_end(&loss, status == DP_OK ? uniformity(&loss, x) : status);
 }
 
-/* Hinges. In each, max(0, .) has the derivative 0 at 0. */
+/* Hinges. In each, max(0, .) has the derivative 0 at 0. What is differentiated by hand here is short: scalars
+ * of a row in one pass, and the three gradients element by element from those. (Differentiated symbolically
+ * the kernel has vectors for all three at once, which takes software devices long to build.) */
 
-#define GAP               "e = norm(h[i] - p[i]) - norm(h[i] - n[i]); "
-#define WHERE_VALID(term) "select(v[i] > 0, " term ", 0)"
+enum { MAX_SCALARS = 6 };
 
-#define HINGE GAP WHERE_VALID("max(0, e + m)")
+/* The term of a row, then the factors a, b, ... that `gradients`, three outputs, are made of. k: the scale,
+ * m: the margin; rows count where v is above 0. */
+typedef struct hinge_form {
+    const char *scalars, *gradients;
+    int count; /* of scalars */
+} hinge_form;
 
-/* scale * sum_i hinge(h_i, p_i, n_i) over the rows with v_i above 0. */
-static dp_status hinges_where(const dp__loss *loss, const char *formula, double scale,
+#define GAP             "dp = norm(h[i] - p[i]); dn = norm(h[i] - n[i]); e = dp - dn;"
+#define ALONG_DISTANCES "u = select(a > 0, a * (h - p), 0); w = select(b > 0, b * (h - n), 0); u - w, -u, w"
+
+static const hinge_form hinge_two = {
+    GAP
+    "t = select(v[i] > 0 and e + m > 0, k, 0);"
+    "select(t > 0, t * (e + m), 0), select(t > 0 and dp > 0, t / dp, 0), select(t > 0 and dn > 0, t / dn, 0)",
+    ALONG_DISTANCES, 3};
+static const hinge_form hinge_soft = {
+    GAP "t = select(v[i] > 0, k * sigmoid(e), 0);"
+        "select(v[i] > 0, k * (max(e, 0) + log(1 + exp(-abs(e)))), 0),"
+        "select(v[i] > 0 and dp > 0, t / dp, 0), select(v[i] > 0 and dn > 0, t / dn, 0)",
+    ALONG_DISTANCES, 3};
+static const hinge_form hinge_one = {
+    "e = sum(abs(h[i] - p[i])) - sum(abs(h[i] - n[i])) + m; t = select(e > 0, k, 0); t * e, t, t",
+    "u = a * sign(h - p); w = b * sign(h - n); u - w, -u, w", 3};
+/* With rh, rp, rn = 1 / the norms, of rows of zeros 0: they have cosine 0 with every other. */
+static const hinge_form hinge_rank = {
+    "hh = dot(h[i], h[i]); pp = dot(p[i], p[i]); nn = dot(n[i], n[i]); rh = select(hh > 0, rsqrt(hh), 0);"
+    "rp = select(pp > 0, rsqrt(pp), 0); rn = select(nn > 0, rsqrt(nn), 0);"
+    "cp = dot(h[i], p[i]) * rh * rp; cn = dot(h[i], n[i]) * rh * rn; e = cn - cp + m; t = select(e > 0, k, "
+    "0);"
+    "t * e, t * rh * rn, t * rh * rp, t * (cn - cp) * rh * rh, t * cp * rp * rp, t * cn * rn * rn",
+    "a * n - b * p - c * h, f * p - b * h, a * h - g * n", 6};
+
+/* The three gradients from the scalars behind the first. */
+static dp_status hinge_gradients(const dp__loss *loss, const hinge_form *form, const dp_tensor *const rows[3],
+                                 dp_tensor *const *scalars, dp_tensor **gradients)
+{
+    static const char *const names[MAX_SCALARS] = {NULL, "a", "b", "c", "f", "g"};
+    dp_arg args[3 + MAX_SCALARS] = {{"h", rows[0], 0}, {"p", rows[1], 0}, {"n", rows[2], 0}};
+    dp_tensor *columns[MAX_SCALARS] = {NULL};
+    dp_status status = DP_OK;
+    for (int k = 1; status == DP_OK && k < form->count; k++) {
+        columns[k] = dp_reshape(scalars[k], (dp_shape){2, {loss->n, 1}});
+        args[2 + k] = (dp_arg){names[k], columns[k], 0};
+        status = dp__loss_made(loss, columns[k]);
+    }
+    for (int k = 0; status == DP_OK && k < 3; k++) {
+        gradients[k] = dp_empty(loss->device, DP_F32, rows[0]->shape);
+        status = dp__loss_made(loss, gradients[k]);
+    }
+    if (status == DP_OK)
+        status = dp_map_into(loss->device, form->gradients, (dp_args){args, 2 + form->count}, gradients, 3);
+    for (int k = 1; k < form->count; k++)
+        dp_tensor_release(&columns[k]);
+    return status;
+}
+
+/* k * sum_i hinge(h_i, p_i, n_i) over the rows with v_i above 0. */
+static dp_status hinges_where(const dp__loss *loss, const hinge_form *form, double k,
                               const dp_tensor *const rows[3], const dp_tensor *valid, dp_tensor **gradients)
 {
-    static const char *const wrt[] = {"h", "p", "n"};
     const dp_arg args[] = {{"h", rows[0], 0},
                            {"p", rows[1], 0},
                            {"n", rows[2], 0},
+                           {"v", valid, 0},
                            {.name = "m", .scalar = loss->params.margin},
-                           {"v", valid, 0}};
-    return dp__rows_gradient(loss->device, formula, scale, (dp_args){args, 5}, wrt, gradients ? 3 : 0,
-                             gradients, loss->value);
+                           {.name = "k", .scalar = k}};
+    dp_tensor *scalars[MAX_SCALARS] = {NULL};
+    dp_status status = dp__rows(loss->device, form->scalars, false, (dp_args){args, 6}, scalars, form->count);
+    if (status == DP_OK && loss->value) {
+        *loss->value = dp_reduce(loss->device, scalars[0], DP_SUM, DP_ALL_AXES);
+        status = dp__loss_made(loss, *loss->value);
+    }
+    if (status == DP_OK && gradients)
+        status = hinge_gradients(loss, form, rows, scalars, gradients);
+    for (int s = 0; s < form->count; s++)
+        dp_tensor_release(&scalars[s]);
+    return status;
 }
 
-/* The sum over all rows. */
-static dp_status hinges(const dp__loss *loss, const char *formula, const dp_tensor *const rows[3])
+static dp_status hinge(dp_device *device, const char *name, const hinge_form *one, const hinge_form *two,
+                       const dp_tensor *const rows[3], const dp_loss_params *params, dp_tensor **value,
+                       dp_tensor **gradients)
 {
-    dp_tensor *valid = dp_full(loss->device, DP_F32, (dp_shape){1, {loss->n}}, 1);
-    const dp_status status =
-        valid ? hinges_where(loss, formula, 1, rows, valid, loss->gradients) : dp_failed(loss->device);
+    const dp__rows_of named[] = {{"h", rows[0]}, {"positive", rows[1]}, {"negative", rows[2]}};
+    dp__loss loss;
+    dp_tensor *valid = NULL;
+    dp_status status = dp__loss_begin(&loss, device, name, params, named, 3, value, gradients);
+    if (status == DP_OK)
+        status = dp__loss_made(&loss, valid = dp_full(device, DP_F32, (dp_shape){1, {loss.n}}, 1));
+    if (status == DP_OK)
+        status = hinges_where(&loss, loss.params.norm == 1 ? one : two, 1, rows, valid, gradients);
     dp_tensor_release(&valid);
-    return status;
+    return dp__loss_end(&loss, status);
 }
 
 dp_status dp_loss_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive,
                         const dp_tensor *negative, const dp_loss_params *params, dp_tensor **value,
                         dp_tensor **gradients)
 {
-    const dp__rows_of rows[] = {{"h", h}, {"positive", positive}, {"negative", negative}};
-    const dp_tensor *const tensors[3] = {h, positive, negative};
-    dp__loss loss;
-    dp_status status = dp__loss_begin(&loss, device, "hinge", params, rows, 3, value, gradients);
-    if (status == DP_OK)
-        status =
-            hinges(&loss,
-                   loss.params.norm == 1 ? "max(0, sum(abs(h[i] - p[i])) - sum(abs(h[i] - n[i])) + m) * v[i]"
-                                         : HINGE,
-                   tensors);
-    return dp__loss_end(&loss, status);
+    const dp_tensor *const rows[3] = {h, positive, negative};
+    return hinge(device, "hinge", &hinge_one, &hinge_two, rows, params, value, gradients);
 }
 
 dp_status dp_loss_rank_hinge(dp_device *device, const dp_tensor *h, const dp_tensor *positive,
                              const dp_tensor *negative, const dp_loss_params *params, dp_tensor **value,
                              dp_tensor **gradients)
 {
-    /* 1 / the norms; a row of zeros has cosine 0 with every other. */
-    static const char text[] = "hh = dot(h[i], h[i]); pp = dot(p[i], p[i]); nn = dot(n[i], n[i]);"
-                               "rh = select(hh > 0, rsqrt(hh), 0); rp = select(pp > 0, rsqrt(pp), 0);"
-                               "rn = select(nn > 0, rsqrt(nn), 0);"
-                               "max(0, dot(h[i], n[i]) * rh * rn - dot(h[i], p[i]) * rh * rp + m) * v[i]";
-    const dp__rows_of rows[] = {{"h", h}, {"positive", positive}, {"negative", negative}};
-    const dp_tensor *const tensors[3] = {h, positive, negative};
-    dp__loss loss;
-    dp_status status = dp__loss_begin(&loss, device, "rank_hinge", params, rows, 3, value, gradients);
-    if (status == DP_OK)
-        status = hinges(&loss, text, tensors);
-    return dp__loss_end(&loss, status);
+    const dp_tensor *const rows[3] = {h, positive, negative};
+    return hinge(device, "rank_hinge", &hinge_rank, &hinge_rank, rows, params, value, gradients);
 }
 
 /* Batch-hard: the triplets are mined, and what belongs to a mined row goes back to it. */
@@ -178,9 +229,8 @@ static dp_status batch_hard(mining *m, const dp_tensor *labels)
     DP_CHECK(mine(m));
     const dp_tensor *const rows[3] = {m->x, m->rows[0], m->rows[1]};
     const bool wanted = m->loss.gradients != NULL;
-    DP_CHECK(hinges_where(&m->loss,
-                          m->loss.params.soft ? GAP WHERE_VALID("max(e, 0) + log(1 + exp(-abs(e)))") : HINGE,
-                          1 / (double)m->loss.n, rows, m->valid, wanted ? m->parts : NULL));
+    DP_CHECK(hinges_where(&m->loss, m->loss.params.soft ? &hinge_soft : &hinge_two, 1 / (double)m->loss.n,
+                          rows, m->valid, wanted ? m->parts : NULL));
     return wanted ? gather_parts(m) : DP_OK;
 }
 
