@@ -11,6 +11,7 @@
 #include <dipole/explain.h>
 #include <dipole/formula.h>
 #include <dipole/metric.h>
+#include <dipole/loss.h>
 #include <dipole/ops.h>
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>

@@ -74,17 +74,27 @@ DP_API dp_status dp_pairwise_many(dp_device *device, const char *formula, unsign
 DP_API dp_status dp_pairwise_smallest(dp_device *device, const char *formula, int k, unsigned mode, dp_args args,
                                       dp_tensor **values, dp_tensor **indices);
 
-/* Gradients of a sum or mean over pairs. With L = the sum of cotangent * dp_pairwise(formula, mode, args) over all elements
+/* Gradients of a pairwise reduction. With L = the sum of cotangent * dp_pairwise(formula, mode, args) over all elements
  * (`cotangent`: the shape of that result; NULL: all 1), gradients[k] receives dL / d(argument wrt[k]), a new tensor of that
  * argument's shape ([] for a scalar). The formula is differentiated symbolically, on both sides where an argument stands on
- * both; where it has no derivative, docs/formula.md says what is taken. `value` (may be NULL) receives the result itself, from the
- * same pass as the gradients on the kept side. On failure all are NULL.
+ * both; where it has no derivative, docs/formula.md says what is taken. `value` (may be NULL) receives the result itself; of sums,
+ * means, max and min from the same pass as the gradients on the kept side. On failure all are NULL.
  *
  * One pass over the pairs for each side on which a name stands. Without a cotangent of its own for each i, one pass is enough for
  * both sides where the form of the formula shows that i and j may be exchanged (q[i] * q[j] * norm(x[i] - x[j])).
  *
- * `mode`: a sum or mean, over j, i or all. Memory: O(N d + M d). Errors: as dp_pairwise; ERROR_ARGUMENT too for a name that is no
- * argument, a cotangent of another shape, more than DP_MAX_OUTPUTS - 1 names. */
+ * `mode`: a sum, mean or log-sum-exp over j, i or all; max or min of a scalar formula over j or i.
+ * - Log-sum-exp: each pair has the weight exp(f - L), which is made again in each pass and never stored. A pair whose weight is 0
+ *   (in f32: f is some 88 to 104 below L, or -inf) adds nothing, whatever its derivative; so where all terms are -inf the gradient is
+ *   0. Where L is +inf or NaN the gradients are NaN.
+ * - Max, min: all to the pair that won, of equal ones the one of the lowest index: a subgradient. Beyond the pass that finds
+ *   it, O(N d) work, and a scatter-add for what is indexed by the other side. Over no pairs: 0. Where a NaN is among the terms:
+ *   NaN, or that of any pair.
+ *
+ * Memory: O(N d + M d). Errors: as dp_pairwise; ERROR_ARGUMENT too for a name that is no argument, a cotangent of another shape,
+ * more than DP_MAX_OUTPUTS - 1 names, an argmax or argmin, a max or min over all, no room in DP_MAX_ARGS (the cotangent, the L of
+ * a log-sum-exp, and each argument of a max or min that is indexed by both i and j take one each); ERROR_FORMULA for a max or min
+ * of vectors. */
 DP_API dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,
                                       const dp_tensor *cotangent, const char *const *wrt, int count,
                                       dp_tensor **gradients, dp_tensor **value);
@@ -98,6 +108,22 @@ DP_API dp_status dp_pairwise_gradient(dp_device *device, const char *formula, un
  * no argument and a direction of another shape. */
 DP_API dp_tensor *dp_pairwise_hvp(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
                                   const dp_tensor *direction);
+
+/* Sums weighted with a softmax, as in attention: for every i, the sum over j of softmax_j(score_ij) * value_ij. `score` is a
+ * scalar formula, `value` a scalar or a vector one; both share `args`, and between them each side must occur. `mode`: DP_SUM_J,
+ * DP_SUM_I or DP_SUM_ALL (one softmax over all pairs), with DP_EXCLUDE_SELF or without. The result has the shape of a sum's.
+ *   dp_pairwise_softmax(dev, "s * dot(q[i], k[j])", "v[j]", DP_SUM_J, DP_ARGS({"q", q}, {"k", k}, {"v", v}, {.name = "s", .scalar = 0.125}))
+ * Two passes: log-sum-exp, then the sum of exp(score - L) * value; nothing overflows, and memory is O(N d + M d). A pair of weight
+ * 0, such as a score of -inf, adds nothing, whatever its value: select(mask, s, -inf) masks. Where there is no pair, or all
+ * scores are -inf, the result is 0; where a score is +inf or NaN it is NaN. Errors: as dp_pairwise. */
+DP_API dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char *value, unsigned mode, dp_args args);
+
+/* Its gradients, which with p = softmax(score) and O = the result are sums over pairs of
+ * p * ((cotangent . (value - O)) dscore + cotangent . dvalue); arguments as dp_pairwise_gradient; `result` (may be NULL): O. Takes
+ * two of DP_MAX_ARGS, and one for a cotangent. */
+DP_API dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, const char *value, unsigned mode,
+                                              dp_args args, const dp_tensor *cotangent, const char *const *wrt, int count,
+                                              dp_tensor **gradients, dp_tensor **result);
 
 #ifdef __cplusplus
 }

@@ -136,6 +136,14 @@ typedef struct dp__differentiation {
 
 dp__expr *dp__expr_differentiate(const dp__expr *expr, const dp__differentiation *how);
 
+/* Lists made of lists (extend.c). NULL where memory is out. */
+/* One behind the other, the outputs of the first before those of the second. */
+dp__expr *dp__expr_join(const dp__expr *first, const dp__expr *second);
+/* `nodes` behind the list, their operands counted from its start; the last one is the only output. */
+dp__expr *dp__expr_extend(const dp__expr *expr, const dp__node *nodes, int count);
+/* Replaces a symbol on a side with another one on another, in place. */
+void dp__expr_rename(dp__expr *expr, int symbol, dp__side side, int new_symbol, dp__side new_side);
+
 /* Appends the list as a formula: shared nodes become definitions, d1 = ...; parsed and simplified it is equal again but for
  * constants, which are rounded to f32. `symbols` as for parsing; an INDEX needs a symbol of its dimension among them. */
 void dp__expr_print(const dp__expr *expr, const dp__symbol *symbols, dp__text *text);

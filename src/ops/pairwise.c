@@ -61,19 +61,23 @@ static dp_status count_points(dp_device *device, const dp__expr *expr, dp_args a
     return DP_OK;
 }
 
-dp_status dp__pairwise_prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, int outputs,
-                               dp__expr **expr, dp__pairwise_call *call)
+dp_status dp__pairwise_parse(dp_device *device, const char *formula, dp_args args, int outputs, dp__expr **expr)
 {
     dp__symbol symbols[DP_MAX_ARGS];
     DP_CHECK(dp__formula_check_args(device, formula, args));
-    DP_CHECK(check_mode(device, mode));
     DP_CHECK(describe(device, args, symbols));
     DP_CHECK(dp__formula_parse(device, formula, symbols, args, expr));
     if ((*expr)->output_count != outputs)
         return dp__fail(device, DP_ERROR_FORMULA, "pairwise: the formula has %d outputs; %d %s asked for",
                         (*expr)->output_count, outputs, outputs == 1 ? "is" : "are");
-    DP_CHECK(count_points(device, *expr, args, DP__SIDE_I, &call->n));
-    DP_CHECK(count_points(device, *expr, args, DP__SIDE_J, &call->m));
+    return DP_OK;
+}
+
+dp_status dp__pairwise_bind(dp_device *device, dp__expr *expr, unsigned mode, dp_args args, dp__pairwise_call *call)
+{
+    DP_CHECK(check_mode(device, mode));
+    DP_CHECK(count_points(device, expr, args, DP__SIDE_I, &call->n));
+    DP_CHECK(count_points(device, expr, args, DP__SIDE_J, &call->m));
     call->reduction = (dp_reduction)(mode & 0xffu);
     call->all = (mode & OVER_MASK) == DP_OVER_ALL;
     call->exclude_self = mode & DP_EXCLUDE_SELF;
@@ -81,7 +85,7 @@ dp_status dp__pairwise_prepare(dp_device *device, const char *formula, unsigned 
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: DP_EXCLUDE_SELF with %lld points i and %lld points j",
                         (long long)call->n, (long long)call->m);
     if ((mode & OVER_MASK) == DP_OVER_I) {
-        dp__expr_swap_sides(*expr);
+        dp__expr_swap_sides(expr);
         const int64_t n = call->n;
         call->n = call->m;
         call->m = n;
@@ -90,8 +94,17 @@ dp_status dp__pairwise_prepare(dp_device *device, const char *formula, unsigned 
         call->in[s] = args.arg[s].tensor;
         call->scalar[s] = (float)args.arg[s].scalar;
     }
-    call->expr = *expr;
+    call->expr = expr;
     return DP_OK;
+}
+
+dp_status dp__pairwise_prepare(dp_device *device, const char *formula, unsigned mode, dp_args args, int outputs,
+                               dp__expr **expr, dp__pairwise_call *call)
+{
+    DP_CHECK(dp__formula_check_args(device, formula, args));
+    DP_CHECK(check_mode(device, mode));
+    DP_CHECK(dp__pairwise_parse(device, formula, args, outputs, expr));
+    return dp__pairwise_bind(device, *expr, mode, args, call);
 }
 
 dp_tensor *dp__pairwise_output(dp_device *device, const dp__pairwise_call *call, int o)
@@ -113,17 +126,25 @@ dp_tensor *dp__pairwise_output(dp_device *device, const dp__pairwise_call *call,
     return dp__tensor_create(device, index && !call->bound ? DP_I32 : DP_F32, shape);
 }
 
-/* Makes the results and fills them. */
-static dp_status run(dp_device *device, dp__pairwise_call *call, int count)
+dp_status dp__pairwise_run(dp_device *device, dp__pairwise_call *call, dp_tensor **results)
 {
+    const int count = call->expr->output_count;
+    dp_status status = DP_OK;
     bool empty = true;
-    for (int o = 0; o < count; o++) {
+    for (int o = 0; status == DP_OK && o < count; o++) {
         call->out[o] = dp__pairwise_output(device, call, o);
-        if (!call->out[o])
-            return dp_failed(device);
+        status = call->out[o] ? DP_OK : dp_failed(device);
         empty = empty && dp_tensor_size(call->out[o]) == 0;
     }
-    return empty ? DP_OK : dp__dispatch(device, DP__OP_pairwise, call);
+    if (status == DP_OK && !empty)
+        status = dp__dispatch(device, DP__OP_pairwise, call);
+    for (int o = 0; o < count; o++) {
+        if (status != DP_OK)
+            dp_tensor_release(&call->out[o]);
+        results[o] = call->out[o];
+        call->out[o] = NULL;
+    }
+    return status;
 }
 
 static dp_status pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args,
@@ -132,18 +153,17 @@ static dp_status pairwise(dp_device *device, const char *formula, unsigned mode,
     dp__expr *expr = NULL;
     dp__pairwise_call call = {.bound = bound};
     dp__pair_cut cut;
+    for (int o = 0; o < count; o++)
+        results[o] = NULL;
     dp_status status = dp__pair_flatten(device, options, args, &cut);
     if (status == DP_OK)
         status = dp__pairwise_prepare(device, formula, mode, cut.args, count, &expr, &call);
     if (status == DP_OK)
         status = dp__pair_segment(device, options, mode, &cut, &call);
     if (status == DP_OK)
-        status = run(device, &call, count);
-    for (int o = 0; o < count; o++) {
-        if (status == DP_OK && !call.all)
-            status = dp__pair_unflatten(device, &cut, cut.kept_rows, &call.out[o]);
-        results[o] = call.out[o];
-    }
+        status = dp__pairwise_run(device, &call, results);
+    for (int o = 0; status == DP_OK && !call.all && o < count; o++)
+        status = dp__pair_unflatten(device, &cut, cut.kept_rows, &results[o]);
     for (int o = 0; o < count && status != DP_OK; o++)
         dp_tensor_release(&results[o]);
     dp__pair_cut_free(&cut);

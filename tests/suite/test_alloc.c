@@ -167,6 +167,46 @@ static dp_status problems(dp_device *device)
     return dp_failed(device);
 }
 
+static dp_status reductions(dp_device *device)
+{
+    static const char *const wrt[] = {"x", "q"};
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 3), -1, 1), *q = dp_uniform(device, 2, DP_SHAPE(5), -1, 1);
+    dp_tensor *cotangent = dp_full(device, DP_F32, DP_SHAPE(5), 2), *g[3][2], *value[3];
+    const dp_args args = DP_ARGS({"x", x, 0}, {"q", q, 0});
+    dp_pairwise_gradient(device, "q[j] * dot(x[i], x[j])", DP_LOGSUMEXP_J, args, cotangent, wrt, 2, g[0], &value[0]);
+    dp_pairwise_gradient(device, "q[j] * dot(x[i], x[j])", DP_MIN_J, args, cotangent, wrt, 2, g[1], &value[1]);
+    dp_pairwise_softmax_gradient(device, "dot(x[i], x[j])", "q[j]", DP_SUM_J, args, cotangent, wrt, 2, g[2], &value[2]);
+    dp_tensor *list[] = {x, q, cotangent, g[0][0], g[0][1], value[0], g[1][0], g[1][1], value[1], g[2][0], g[2][1], value[2]};
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
+static dp_status losses(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(4, 3), -1, 1), *y = dp_uniform(device, 2, DP_SHAPE(4, 3), -1, 1);
+    dp_tensor *label = dp_from(device, DP_I32, DP_SHAPE(4), (const int32_t[]){1, 1, 2, 2}), *g[10][3] = {{NULL}}, *value[10];
+    dp_loss_infonce(device, x, y, &(dp_loss_params){.symmetric = true}, &value[0], g[0]);
+    dp_loss_ntxent(device, x, NULL, &value[1], g[1]);
+    dp_loss_sscl(device, x, &(dp_loss_params){.similarity = DP_DOT}, &value[2], g[2]);
+    dp_loss_mixcse(device, x, y, NULL, &value[3], g[3]);
+    dp_loss_supcon(device, x, label, NULL, &value[4], g[4]);
+    dp_loss_alignment(device, x, y, NULL, &value[5], g[5]);
+    dp_loss_uniformity(device, x, NULL, &value[6], g[6]);
+    dp_loss_hinge(device, x, y, x, NULL, &value[7], g[7]);
+    dp_loss_rank_hinge(device, x, y, x, NULL, &value[8], g[8]);
+    dp_loss_batch_hard(device, x, label, NULL, &value[9], g[9]);
+    for (int k = 0; k < 10; k++) {
+        for (int t = 0; t < 3; t++)
+            dp_tensor_release(&g[k][t]);
+        dp_tensor_release(&value[k]);
+    }
+    dp_tensor_release(&x);
+    dp_tensor_release(&y);
+    dp_tensor_release(&label);
+    return dp_failed(device);
+}
+
 /* A formula that is wrong needs memory for its message; either may be told. */
 static dp_status wrong_formula(dp_device *device)
 {
@@ -270,6 +310,18 @@ static void test_problems(void **state)
     fail_each(problems, false);
 }
 
+static void test_reductions(void **state)
+{
+    (void)state;
+    fail_each(reductions, false);
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    fail_each(losses, false);
+}
+
 static void test_wrong_formula(void **state)
 {
     (void)state;
@@ -302,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

@@ -162,7 +162,7 @@ static void wrong(dp_device *device)
     assert_null(g);
     assert_non_null(strstr(dp_message(device), "\"z\""));
     dp_clear(device);
-    assert_int_equal(dp_pairwise_gradient(device, "x[i] * x[j]", DP_MAX_J, args, NULL, known, 1, &g, NULL), DP_ERROR_ARGUMENT);
+    assert_int_equal(dp_pairwise_gradient(device, "x[i] * x[j]", DP_ARGMAX_J, args, NULL, known, 1, &g, NULL), DP_ERROR_ARGUMENT);
     dp_clear(device);
     dp_tensor *short_one = dp_full(device, DP_F32, DP_SHAPE(3), 1);
     assert_int_equal(dp_pairwise_gradient(device, "x[i] * x[j]", DP_SUM_J, args, short_one, known, 1, &g, NULL), DP_ERROR_ARGUMENT);

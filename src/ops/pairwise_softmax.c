@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradients of log-sum-exp, and softmax-weighted sums: a first pass gives L = log sum_j exp(s_ij), and
+ * everything else is a pairwise sum of a formula that has L among its symbols. The weights exp(s_ij - L) are
+ * made again in each pass, never stored; s - L is at most 0, so nothing overflows. A term of weight 0 is left
+ * out, whatever its other factors are. */
+#include "ops/pairwise.h"
+#include <math.h>
+#include <string.h>
+
+/* The symbols behind the arguments. */
+typedef struct extra_symbols {
+    dp__indexed total;  /* L */
+    dp__indexed centre; /* what is subtracted from each value; a symbol below 0: nothing */
+} extra_symbols;
+
+static dp__node symbol_node(dp__indexed symbol)
+{
+    return (dp__node){.kind = DP__NODE_SYMBOL,
+                      .dim = symbol.dim,
+                      .operand = {-1, -1, -1},
+                      .symbol = symbol.symbol,
+                      .side = symbol.side};
+}
+
+static dp__node constant(double value)
+{
+    return (dp__node){.kind = DP__NODE_CONST, .operand = {-1, -1, -1}, .value = value};
+}
+
+static dp__node operation(dp__node_kind kind, int dim, int a, int b, int c)
+{
+    return (dp__node){.kind = kind, .dim = dim, .operand = {a, b, c}};
+}
+
+/* exp(s - L), times (v - centre) where there is an output v behind s; 0 where exp(s - L) is. L of -inf, which
+ * has no terms but those of -inf, counts as 0: they have the weight 0. */
+static dp__expr *weighted(const dp__expr *expr, const extra_symbols *extra)
+{
+    const int b = expr->node_count, s = expr->outputs[0], dim = extra->total.dim;
+    const int v = expr->output_count > 1 ? expr->outputs[1] : -1, v_dim = v >= 0 ? expr->nodes[v].dim : dim;
+    dp__node nodes[12] = {
+        symbol_node(extra->total),
+        constant((double)-INFINITY),
+        operation(DP__NODE_EQ, dim, b, b + 1, -1),
+        constant(0),
+        operation(DP__NODE_SELECT, dim, b + 2, b + 3, b),
+        operation(DP__NODE_SUB, dim, s, b + 4, -1),
+        operation(DP__NODE_EXP, dim, b + 5, -1, -1),
+        operation(DP__NODE_NE, dim, b + 6, b + 3, -1),
+    };
+    int count = 8, term = b + 6;
+    if (v >= 0) {
+        int value = v;
+        if (extra->centre.symbol >= 0) {
+            nodes[count++] = symbol_node(extra->centre);
+            nodes[count] = operation(DP__NODE_SUB, v_dim, v, b + count - 1, -1);
+            value = b + count++;
+        }
+        nodes[count] = operation(DP__NODE_MUL, v_dim, b + 6, value, -1);
+        term = b + count++;
+    }
+    nodes[count++] = operation(DP__NODE_SELECT, v_dim, b + 7, term, b + 3);
+    return dp__expr_extend(expr, nodes, count);
+}
+
+/* The side on which the results of a call stand. */
+static dp__side kept_side(const dp__pairwise_call *call)
+{
+    return call->all ? DP__SIDE_CALL : DP__SIDE_I;
+}
+
+static dp_status add_symbol(dp_device *device, dp__pairwise_call *call, int symbol, const dp_tensor *tensor,
+                            int dim, dp__indexed *result)
+{
+    if (symbol >= DP_MAX_ARGS)
+        return dp__fail(device, DP_ERROR_ARGUMENT,
+                        "args has too many entries: this call needs one or two of the %d, and one "
+                        "for a cotangent",
+                        DP_MAX_ARGS);
+    call->in[symbol] = tensor;
+    *result = (dp__indexed){symbol, kept_side(call), dim};
+    return DP_OK;
+}
+
+/* L of the first output. */
+static dp_status first_pass(dp_device *device, const dp__pairwise_call *call, dp_tensor **total)
+{
+    dp__expr *score = dp__expr_clone(call->expr);
+    if (!score)
+        return dp__fail(device, DP_ERROR_MEMORY, "no memory for the formula");
+    score->output_count = 1;
+    dp__pairwise_call first = *call;
+    first.expr = score;
+    first.reduction = DP_LOGSUMEXP;
+    const dp_status status = dp__pairwise_run(device, &first, total);
+    dp__expr_free(&score);
+    return status;
+}
+
+dp_status dp__gradient_of_logsumexp(dp_device *device, dp__gradient_call *g, dp_tensor **gradients,
+                                    dp_tensor **value)
+{
+    const dp__expr *expr = g->call.expr;
+    const int next = g->args.count + (g->seed.symbol >= 0);
+    extra_symbols extra = {.centre.symbol = -1};
+    dp_tensor *total = NULL;
+    DP_CHECK(add_symbol(device, &g->call, next, NULL, expr->nodes[expr->outputs[0]].dim, &extra.total));
+    dp_status status = first_pass(device, &g->call, &total);
+    dp__expr *terms = status == DP_OK ? weighted(expr, &extra) : NULL;
+    if (status == DP_OK && !terms)
+        status = dp__fail(device, DP_ERROR_MEMORY, "no memory for the derivatives");
+    if (status == DP_OK) {
+        dp__pairwise_call call = g->call;
+        call.in[next] = total;
+        call.expr = terms;
+        call.reduction = DP_SUM;
+        status = dp__pairwise_gradient_of(device, &call, g->seed, g->symbols, g->count, 1, gradients, NULL);
+    }
+    dp__expr_free(&terms);
+    if (status == DP_OK && value) {
+        *value = total;
+        total = NULL;
+    }
+    dp_tensor_release(&total);
+    return status;
+}
+
+/* Softmax-weighted sums. */
+
+typedef struct softmax {
+    dp_device *device;
+    dp__gradient_call g; /* its formula's outputs are the score and the value */
+    dp__expr *expr;
+    extra_symbols extra;
+    dp_tensor *total, *result;
+} softmax;
+
+static dp_status parse(softmax *s, const char *score, const char *value, unsigned mode)
+{
+    dp__expr *first = NULL, *second = NULL;
+    dp_status status = dp__pairwise_parse(s->device, score, s->g.args, 1, &first);
+    if (status == DP_OK)
+        status = dp__pairwise_parse(s->device, value, s->g.args, 1, &second);
+    if (status == DP_OK && first->nodes[first->outputs[0]].dim > 0)
+        status = dp__fail(s->device, DP_ERROR_FORMULA,
+                          "pairwise: the score of a softmax is a scalar, not a vector of %d",
+                          first->nodes[first->outputs[0]].dim);
+    if (status == DP_OK && !(s->expr = dp__expr_join(first, second)))
+        status = dp__fail(s->device, DP_ERROR_MEMORY, "no memory for the formulas");
+    dp__expr_free(&first);
+    dp__expr_free(&second);
+    DP_CHECK(status);
+    if ((mode & 0xffu) != DP_SUM)
+        return dp__fail(s->device, DP_ERROR_ARGUMENT,
+                        "mode 0x%x: a softmax weights sums: DP_SUM_J, DP_SUM_I, DP_SUM_ALL", mode);
+    return dp__pairwise_bind(s->device, s->expr, mode, s->g.args, &s->g.call);
+}
+
+/* The weighted sums, s->result. */
+static dp_status evaluate(softmax *s, int symbol)
+{
+    s->extra.centre.symbol = -1;
+    DP_CHECK(add_symbol(s->device, &s->g.call, symbol, NULL, 0, &s->extra.total));
+    DP_CHECK(first_pass(s->device, &s->g.call, &s->total));
+    dp__pairwise_call call = s->g.call;
+    dp__expr *terms = weighted(s->expr, &s->extra);
+    if (!terms)
+        return dp__fail(s->device, DP_ERROR_MEMORY, "no memory for the formula");
+    call.in[symbol] = s->total;
+    call.expr = terms;
+    const dp_status status = dp__pairwise_run(s->device, &call, &s->result);
+    dp__expr_free(&terms);
+    return status;
+}
+
+/* With p = exp(s - L) and O the result, the derivative of O is that of the sum of p (v - O) at fixed L and O.
+ */
+static dp_status differentiate(softmax *s, int symbol, dp_tensor **gradients)
+{
+    dp__pairwise_call call = s->g.call;
+    const int dim = s->expr->nodes[s->expr->outputs[1]].dim;
+    DP_CHECK(add_symbol(s->device, &call, symbol + 1, s->result, dim, &s->extra.centre));
+    dp__expr *terms = weighted(s->expr, &s->extra);
+    if (!terms)
+        return dp__fail(s->device, DP_ERROR_MEMORY, "no memory for the derivatives");
+    call.in[symbol] = s->total;
+    call.expr = terms;
+    const dp_status status =
+        dp__pairwise_gradient_of(s->device, &call, s->g.seed, s->g.symbols, s->g.count, 1, gradients, NULL);
+    dp__expr_free(&terms);
+    return status;
+}
+
+static void drop(softmax *s)
+{
+    dp_tensor_release(&s->total);
+    dp_tensor_release(&s->result);
+    dp__expr_free(&s->expr);
+}
+
+dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char *value, unsigned mode,
+                               dp_args args)
+{
+    softmax s = {.device = device, .g.args = args};
+    dp_tensor *result = NULL;
+    if (parse(&s, score, value, mode) == DP_OK && evaluate(&s, args.count) == DP_OK) {
+        result = s.result;
+        s.result = NULL;
+    }
+    drop(&s);
+    return result;
+}
+
+dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, const char *value, unsigned mode,
+                                       dp_args args, const dp_tensor *cotangent, const char *const *wrt,
+                                       int count, dp_tensor **gradients, dp_tensor **result)
+{
+    softmax s = {.device = device, .g = {.args = args, .count = count}};
+    DP_CHECK(dp__gradient_check(device, wrt, count, gradients, result));
+    dp_status status = parse(&s, score, value, mode);
+    if (status == DP_OK)
+        status = dp__gradient_names(device, &s.g, wrt);
+    if (status == DP_OK)
+        status = dp__gradient_seed(device, &s.g, s.expr->nodes[s.expr->outputs[1]].dim, cotangent);
+    const int symbol = args.count + (status == DP_OK && cotangent);
+    if (status == DP_OK)
+        status = evaluate(&s, symbol);
+    if (status == DP_OK)
+        status = differentiate(&s, symbol, gradients);
+    if (status == DP_OK && result) {
+        *result = s.result;
+        s.result = NULL;
+    }
+    drop(&s);
+    return status;
+}
