@@ -117,6 +117,21 @@ static void test_round_trip(void **state)
     }
 }
 
+/* The derivative of a quotient by a large constant has no constant that f32 does not hold. */
+static void test_large_divisor(void **state)
+{
+    (void)state;
+    static const dp__indexed target = {Q, DP__SIDE_I, 0};
+    dp__expr *expr = parse("1e30 / (1e30 * q[i]) / 3.4e38");
+    dp__expr *gradient = dp__expr_differentiate(expr, &(dp__differentiation){NULL, &target, 1, false});
+    dp__expr *simple = gradient ? dp__expr_simplify(gradient) : NULL;
+    assert_non_null(simple);
+    check_round_trip(simple, "a quotient by 3.4e38");
+    dp__expr_free(&expr);
+    dp__expr_free(&gradient);
+    dp__expr_free(&simple);
+}
+
 /* Long chains stay within what the parser nests. */
 static void test_deep(void **state)
 {
@@ -137,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_large_divisor),
         cmocka_unit_test(test_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
