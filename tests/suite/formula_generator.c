@@ -175,8 +175,8 @@ static piece condition(generator *g, int depth)
         return make(0, 1, "(%s > %s or %s < -0.5)", a.text, b.text, c.text);
     case 2:
         return make(0, 1, "(not %s <= %s)", a.text, b.text);
-    default: /* equality least often: it hardly ever holds */
-        return make(0, 1, "(%s %s %s)", a.text, compare[below(g, below(g, 3) ? 4 : 6)], b.text);
+    default:
+        return make(0, 1, "(%s %s %s)", a.text, compare[below(g, 6)], b.text);
     }
 }
 
