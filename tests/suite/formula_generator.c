@@ -10,7 +10,7 @@
 enum {
     TEXT = 1200,   /* of one expression while it grows */
     MOST = 6,      /* no value is larger; what may be is scaled down */
-    LONGEST = 150, /* an operand that would be longer becomes a name */
+    LONGEST = 90,  /* an operand that would be longer becomes a name */
     SHORTEST = 24, /* of a whole formula */
 };
 
@@ -351,14 +351,14 @@ void generate_formula(uint64_t seed, int number, int dim, generated *formula)
         g.scalar_name = make(s.low, s.high, "a%d", number);
     }
     if (below(&g, 2)) {
-        const piece v = tame(&g, vector(&g, 2), 2);
+        const piece v = tame(&g, vector(&g, 1), 2);
         snprintf(formula->definitions + length, sizeof formula->definitions - (size_t)length, "v%d = %s; ", number, v.text);
         g.vector_name = make(v.low, v.high, "v%d", number);
     }
     formula->vector = below(&g, 5) == 0;
     piece p;
     do
-        p = formula->vector ? vector(&g, 3) : scalar(&g, 4);
+        p = formula->vector ? vector(&g, 2) : scalar(&g, 3);
     while (strlen(p.text) < SHORTEST);
     if (g.scalar_name.text[0] && !strstr(p.text, g.scalar_name.text))
         p = make(0, 1, "%s * (%s)", g.scalar_name.text, p.text);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of `dipole bench`: bench.c has the command, measuring and the cases of tests/ops, bench_pairs.c the sums over
+ * pairs of a potential or a formula. */
+#ifndef DIPOLE_CLI_BENCH_H
+#define DIPOLE_CLI_BENCH_H
+
+#include "cli.h"
+
+/* Seconds of one call. */
+typedef struct bench_timing {
+    double median, min, max;
+} bench_timing;
+
+/* What is measured: one call, queued, and whether it went well. */
+typedef struct bench_work {
+    dp_device *device;
+    void *data;
+    bool (*call)(void *data);
+} bench_work;
+
+/* Warms up, then times batches of calls, long enough for the clock, until the time is over. False where a call failed or it was
+ * interrupted before the first batch. */
+bool bench_measure(const bench_work *work, double seconds, bench_timing *result);
+
+/* Sums over pairs, --potential or --formula. */
+typedef struct bench_pairs {
+    const char *potential, *formula; /* one of them, or a potential alone */
+    const char *wrt;                 /* NULL: no gradient */
+    int64_t rows;                    /* of x in one part; 0: chosen */
+    int64_t n, m, dim;
+} bench_pairs;
+
+/* Reads "NxMxD" and what else must hold. CLI_GO_ON, or CLI_USAGE after a message. */
+int bench_pairs_check(bench_pairs *pairs, const char *shape);
+/* On one device: prints a line, or adds to `results`. False after a message, or where it was interrupted. */
+bool bench_pairs_run(const bench_pairs *pairs, dp_device *device, double seconds, cJSON *results);
+
+#endif
