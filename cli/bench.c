@@ -171,11 +171,13 @@ static int choose_cases(ops_list *list, const char *op_name, const char *shape)
 }
 
 /* --potential, --formula, --gradient, --wrt and --rows are for pairs. */
-static int choose_pairs(bench_job *job, const char *op_name, const char *shape, bool gradient, const char *wrt)
+static int choose_pairs(bench_job *job, const char *op_name, const char *shape, bool gradient,
+                        const char *wrt)
 {
     bench_pairs *pairs = &job->pairs;
     if (op_name && strcmp(op_name, "pairwise") != 0) {
-        cli_error("--potential, --formula, --gradient, --wrt and --rows are for --op pairwise, not %s", op_name);
+        cli_error("--potential, --formula, --gradient, --wrt and --rows are for --op pairwise, not %s",
+                  op_name);
         return CLI_USAGE;
     }
     job->is_pairs = true;
@@ -204,8 +206,8 @@ int cli_bench(int argc, char **argv)
          .text = &job.pairs.formula},
         {"gradient", NULL, "pairwise: value and gradient to x", .flag = &gradient},
         {"wrt", "NAMES", "pairwise: gradients to these, such as x,y", .text = &wrt},
-        {"rows", "N", "pairwise: of x in one part; default: all, but at most 2^34 pairs", .integer = &job.pairs.rows,
-         .least = 1, .most = INT32_MAX},
+        {"rows", "N", "pairwise: of x in one part; default: all, but at most 2^34 pairs",
+         .integer = &job.pairs.rows, .least = 1, .most = INT32_MAX},
         {"seconds", "S", "time for each measurement; default 0.5", .real = &job.seconds, .least = 0.001,
          .most = 3600},
     };
@@ -214,10 +216,13 @@ int cli_bench(int argc, char **argv)
         .summary =
             "Times operations: after a warm-up, the median of many batches of queued calls, and the fastest\n"
             "and slowest of them.",
-        .details = "With --potential or --formula, rates are of useful FLOPs and pairs, and a large problem runs in parts, rows of\n"
-                   "x, each of which is waited for: then there is one call, and the spread is that of its parts. 'of peak' is\n"
-                   "to what multiply-adds alone reach on the device, measured in the same run.\n"
-                   "example: dipole bench --op pairwise --shape 65536x65536x3 --potential gaussian --gradient",
+        .details =
+            "With --potential or --formula, rates are of useful FLOPs and pairs, and a large problem runs in "
+            "parts, rows of\n"
+            "x, each of which is waited for: then there is one call, and the spread is that of its parts. "
+            "'of peak' is\n"
+            "to what multiply-adds alone reach on the device, measured in the same run.\n"
+            "example: dipole bench --op pairwise --shape 65536x65536x3 --potential gaussian --gradient",
         .options = options,
         .option_count = CLI_COUNT(options),
     };
@@ -226,8 +231,9 @@ int cli_bench(int argc, char **argv)
     int status = cli_parse(&command, argc, argv, &arguments);
     if (status != CLI_GO_ON)
         return status;
-    status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows ? choose_pairs(&job, op, shape, gradient, wrt)
-                                                                         : choose_cases(&job.list, op, shape);
+    status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows
+                 ? choose_pairs(&job, op, shape, gradient, wrt)
+                 : choose_cases(&job.list, op, shape);
     if (status == CLI_GO_ON)
         status = cli_expand_ids(arguments.device, &ids) ? bench_all(&ids, &job, arguments.json) : CLI_FAILED;
     cli_free_ids(&ids);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of `dipole bench`: bench.c has the command, measuring and the cases of tests/ops, bench_pairs.c the sums over
- * pairs of a potential or a formula. */
+/* Between the files of `dipole bench`: bench.c has the command, measuring and the cases of tests/ops,
+ * bench_pairs.c the sums over pairs of a potential or a formula, bench_peak.c what they are compared with. */
 #ifndef DIPOLE_CLI_BENCH_H
 #define DIPOLE_CLI_BENCH_H
 
@@ -18,9 +18,13 @@ typedef struct bench_work {
     bool (*call)(void *data);
 } bench_work;
 
-/* Warms up, then times batches of calls, long enough for the clock, until the time is over. False where a call failed or it was
- * interrupted before the first batch. */
+/* Warms up, then times batches of calls, long enough for the clock, until the time is over. False where a
+ * call failed or it was interrupted before the first batch. */
 bool bench_measure(const bench_work *work, double seconds, bench_timing *result);
+
+/* FLOP/s of multiply-adds alone, each counted as two, in the fastest batch; 0 after a message, or where it
+ * was interrupted. */
+double bench_peak(dp_device *device, double seconds);
 
 /* Sums over pairs, --potential or --formula. */
 typedef struct bench_pairs {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dipole bench: sums over pairs of a potential or a formula, with gradients, in parts where they are large; and the rate of
- * multiply-adds that the device reaches. */
+/* dipole bench: sums over pairs of a potential or a formula, with gradients, in parts where they are large.
+ */
 #include "bench.h"
 
 #include <stdio.h>
@@ -10,10 +10,8 @@
 enum {
     MAX_WRT = DP_MAX_OUTPUTS - 1,
     NAME = 32,
-    MOST_ROWS = 65536,  /* of one part, and at least LEAST_ROWS of them: enough for a large device */
+    MOST_ROWS = 65536, /* of one part, and at least LEAST_ROWS of them: enough for a large device */
     LEAST_ROWS = 4096,
-    CHAINS = 8, /* of multiply-adds in the formula of the peak, */
-    LINKS = 24, /* each so long */
 };
 
 #define MOST_PAIRS 17179869184.0 /* of one part; a slow device takes some seconds for them */
@@ -28,8 +26,8 @@ typedef struct pair_run {
     const char *wrt[MAX_WRT];
     char wrt_text[MAX_WRT][NAME];
     int wrt_count;
-    int64_t rows, parts; /* of i in one part, and how many parts */
-    double flops;        /* of one pair */
+    int64_t rows, parts;     /* of i in one part, and how many parts */
+    double flops;            /* of one pair */
     double slowest, fastest; /* part so far, in seconds for the whole */
     dp_tensor **kept;        /* the results of all parts: 1 + wrt_count each */
 } pair_run;
@@ -48,7 +46,8 @@ static void list_potentials(const char *wrong)
     char names[1024] = "";
     size_t used = 0;
     for (size_t k = 0; dp_potential_at(k) && used < sizeof names; k++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", k ? ", " : "", dp_potential_at(k)->name);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", k ? ", " : "",
+                                 dp_potential_at(k)->name);
     cli_error("--potential: \"%s\" is none of %s", wrong, names);
 }
 
@@ -65,7 +64,8 @@ static bool read_shape(bench_pairs *pairs, const char *shape)
     return true;
 }
 
-/* Whether the formula has x[j], say, blanks aside: x is cut into rows of i, so it cannot stand on the other side too. */
+/* Whether the formula has x[j], say, blanks aside: x is cut into rows of i, so it cannot stand on the other
+ * side too. */
 static const char *wrong_side(const char *formula)
 {
     static const char *const wrong[] = {"x[j]", "q[j]", "y[i]", "p[i]"};
@@ -91,8 +91,9 @@ int bench_pairs_check(bench_pairs *pairs, const char *shape)
     else if (wrong_side(pairs->formula))
         cli_error("--formula: %s: x and q are indexed by i, y and p by j", wrong_side(pairs->formula));
     else if (!read_shape(pairs, shape ? shape : "2000x2000x3"))
-        cli_error("--shape: \"%s\" is not NxMxD, such as 2000x2000x3, with N and M up to %d and D up to 65536", shape,
-                  INT32_MAX);
+        cli_error(
+            "--shape: \"%s\" is not NxMxD, such as 2000x2000x3, with N and M up to %d and D up to 65536",
+            shape, INT32_MAX);
     else
         return CLI_GO_ON;
     return CLI_USAGE;
@@ -112,12 +113,13 @@ static void add_points(pair_run *run, const char *name, int64_t rows, bool vecto
     add_tensor(run, name, dp_uniform(run->device, 7 + (uint64_t)run->count, shape, -1, 1), by_i);
 }
 
-/* What the formulas of the command line and of the table may name. Those of the table that stand without an index are vectors
- * of positive numbers. */
+/* What the formulas of the command line and of the table may name. Those of the table that stand without an
+ * index are vectors of positive numbers. */
 static bool add_arguments(pair_run *run)
 {
     const bench_pairs *pairs = run->pairs;
-    const char *tensors = pairs->potential ? dp_potential_find(pairs->potential)->tensors : "x[i] y[j] q[i] p[j]";
+    const char *tensors =
+        pairs->potential ? dp_potential_find(pairs->potential)->tensors : "x[i] y[j] q[i] p[j]";
     static const char *const names[] = {"x", "y", "q", "p", "r", "s", "h"};
     for (size_t k = 0; k < CLI_COUNT(names); k++) {
         char by_i[NAME], by_j[NAME];
@@ -220,7 +222,8 @@ static void accumulate(pair_run *run, int64_t part)
 static bool call_part(pair_run *run, int64_t part)
 {
     const bench_pairs *pairs = run->pairs;
-    const int64_t start = part * run->rows, stop = start + run->rows < pairs->n ? start + run->rows : pairs->n;
+    const int64_t start = part * run->rows,
+                  stop = start + run->rows < pairs->n ? start + run->rows : pairs->n;
     dp_tensor **out = run->kept + part * (1 + run->wrt_count), *slice[DP_MAX_ARGS] = {NULL};
     dp_arg arg[DP_MAX_ARGS];
     dp_potential_call call;
@@ -238,7 +241,8 @@ static bool call_part(pair_run *run, int64_t part)
     else if (good && run->wrt_count == 0)
         out[0] = dp_pairwise(run->device, call.formula, DP_SUM_J, call.args);
     else if (good)
-        dp_pairwise_gradient(run->device, call.formula, DP_SUM_J, call.args, NULL, run->wrt, run->wrt_count, out + 1, out);
+        dp_pairwise_gradient(run->device, call.formula, DP_SUM_J, call.args, NULL, run->wrt, run->wrt_count,
+                             out + 1, out);
     if (good && run->flops > 0)
         accumulate(run, part);
     for (int k = 0; k < run->count; k++)
@@ -274,63 +278,6 @@ static bool run_parts(pair_run *run, bench_timing *timing)
     return true;
 }
 
-/* ---- the peak ---- */
-
-typedef struct peak_run {
-    dp_device *device;
-    char formula[CHAINS * (LINKS * 12 + 16)];
-    dp_tensor *a, *b, *result;
-} peak_run;
-
-/* ((a b + a) b + a) b ..., begun with a number of its own in each chain, so that no two are the same. */
-static void write_chains(peak_run *peak)
-{
-    size_t used = 0;
-    for (int c = 0; c < CHAINS; c++) {
-        char *at = peak->formula;
-        const size_t size = sizeof peak->formula;
-        used += (size_t)snprintf(at + used, size - used, "%s", c ? " + " : "");
-        for (int k = 0; k < LINKS; k++)
-            used += (size_t)snprintf(at + used, size - used, "(");
-        used += (size_t)snprintf(at + used, size - used, "0.%d", c + 1);
-        for (int k = 0; k < LINKS; k++)
-            used += (size_t)snprintf(at + used, size - used, "*b[j]+a[i])");
-    }
-}
-
-static bool call_peak(void *data)
-{
-    peak_run *peak = data;
-    dp_tensor_release(&peak->result);
-    peak->result = dp_pairwise(peak->device, peak->formula, DP_SUM_J, DP_ARGS({"a", peak->a, 0}, {"b", peak->b, 0}));
-    return peak->result;
-}
-
-/* FLOP/s of multiply-adds alone, each counted as two; 0 where it failed. Points are taken until a call is long enough. */
-static double measure_peak(dp_device *device, double seconds)
-{
-    peak_run peak = {.device = device};
-    bench_timing timing = {0, 0, 0};
-    int64_t n = 64, m = 64;
-    bool good = true;
-    write_chains(&peak);
-    do {
-        n *= 2;
-        m = n < 4096 ? n : 4096;
-        dp_tensor_release(&peak.a);
-        dp_tensor_release(&peak.b);
-        peak.a = dp_uniform(device, 1, DP_SHAPE(n), 0.1, 0.5);
-        peak.b = dp_uniform(device, 2, DP_SHAPE(m), 0.1, 0.5);
-        good = bench_measure(&(bench_work){device, &peak, call_peak}, 0.001, &timing);
-    } while (good && timing.median < 0.01 && n < 1 << 20 && !cli_interrupted());
-    if (good)
-        good = bench_measure(&(bench_work){device, &peak, call_peak}, seconds < 0.5 ? seconds : 0.5, &timing);
-    dp_tensor_release(&peak.a);
-    dp_tensor_release(&peak.b);
-    dp_tensor_release(&peak.result);
-    return good ? 2.0 * CHAINS * LINKS * (double)n * (double)m / timing.min : 0;
-}
-
 /* ---- results ---- */
 
 typedef struct pair_result {
@@ -343,13 +290,15 @@ static void print_result(const pair_run *run, const pair_result *r)
 {
     const bench_pairs *p = run->pairs;
     char pairs[CLI_TEXT], flops[CLI_TEXT], memory[CLI_TEXT], process[CLI_TEXT];
-    printf("%-10s pairwise    %s%s%s %lldx%lldx%lld  %.3f ms  (%.3f .. %.3f)  %spairs/s  %sFLOP/s, %.0f %% of peak  %s on the device, "
+    printf("%-10s pairwise    %s%s%s %lldx%lldx%lld  %.3f ms  (%.3f .. %.3f)  %spairs/s  %sFLOP/s, %.0f %% "
+           "of peak  %s on the device, "
            "%s of the process\n",
-           dp_device_get_info(run->device).id, p->potential ? p->potential : p->formula, p->wrt ? ", gradient to " : "",
-           p->wrt ? p->wrt : "", (long long)p->n, (long long)p->m, (long long)p->dim, 1e3 * r->timing.median,
-           1e3 * r->timing.min, 1e3 * r->timing.max, cli_si_text(r->pairs / r->timing.median, pairs),
-           cli_si_text(r->flops / r->timing.median, flops), 100 * r->flops / r->timing.median / r->peak_flops,
-           cli_bytes_text(r->memory.peak_bytes, memory), cli_bytes_text(cli_peak_bytes(), process));
+           dp_device_get_info(run->device).id, p->potential ? p->potential : p->formula,
+           p->wrt ? ", gradient to " : "", p->wrt ? p->wrt : "", (long long)p->n, (long long)p->m,
+           (long long)p->dim, 1e3 * r->timing.median, 1e3 * r->timing.min, 1e3 * r->timing.max,
+           cli_si_text(r->pairs / r->timing.median, pairs), cli_si_text(r->flops / r->timing.median, flops),
+           100 * r->flops / r->timing.median / r->peak_flops, cli_bytes_text(r->memory.peak_bytes, memory),
+           cli_bytes_text(cli_peak_bytes(), process));
     fflush(stdout);
 }
 
@@ -403,7 +352,8 @@ static void choose_parts(pair_run *run)
     const double fitting = MOST_PAIRS / (double)run->pairs->m;
     run->rows = fitting > MOST_ROWS ? MOST_ROWS : fitting < LEAST_ROWS ? LEAST_ROWS : (int64_t)fitting;
     if (run->pairs->rows > 0 || (double)run->pairs->n * (double)run->pairs->m <= MOST_PAIRS)
-        run->rows = run->pairs->rows > 0 && run->pairs->rows < run->pairs->n ? run->pairs->rows : run->pairs->n;
+        run->rows =
+            run->pairs->rows > 0 && run->pairs->rows < run->pairs->n ? run->pairs->rows : run->pairs->n;
     run->parts = (run->pairs->n + run->rows - 1) / run->rows;
 }
 
@@ -424,7 +374,7 @@ static bool measure_pairs(pair_run *run, double seconds, pair_result *r)
 bool bench_pairs_run(const bench_pairs *pairs, dp_device *device, double seconds, cJSON *results)
 {
     pair_run run = {.pairs = pairs, .device = device};
-    pair_result result = {.peak_flops = measure_peak(device, seconds)};
+    pair_result result = {.peak_flops = bench_peak(device, seconds)};
     choose_parts(&run);
     dp_memory_reset(device);
     bool good = result.peak_flops > 0 && split_wrt(&run);

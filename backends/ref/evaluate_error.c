@@ -286,8 +286,8 @@ static double pick_error(const double *value, const double *error, int width, do
     return isnan(best) ? UNKNOWN : result;
 }
 
-/* Whether it is certain that component c is the largest (smallest) one, or that it is not: another of the same value may be it,
- * too, where both are exact. */
+/* Whether it is certain that component c is the largest (smallest) one, or that it is not: another of the
+ * same value may be it, too, where both are exact. */
 static bool pick_certain(const double *value, const double *error, int width, double sign, int c)
 {
     bool least = true, most = false;

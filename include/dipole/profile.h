@@ -22,8 +22,8 @@ DP_API dp_status dp_profile(dp_device *device, bool on);
 /* Waits for the device, writes at most `capacity` entries, the longest first, and returns how many there are. */
 DP_API size_t dp_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
 
-/* Bytes of device memory that the library holds: tensors, and what calls need beside them while they are recorded. What drivers
- * and kernels need is not in it. */
+/* Bytes of device memory that the library holds: tensors, and what calls need beside them while they are recorded. What
+ * drivers and kernels need is not in it. */
 typedef struct dp_memory {
     uint64_t bytes;      /* now */
     uint64_t peak_bytes; /* at most, since the device was opened or dp_memory_reset */

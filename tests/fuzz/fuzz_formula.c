@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libFuzzer target: any text through the parser, the simplifier, first and second derivatives, the printer and both forms of
- * emitted text. README.md tells how to run it. What must hold besides that nothing crashes:
+/* libFuzzer target: any text through the parser, the simplifier, first and second derivatives, the printer
+ * and both forms of emitted text. README.md tells how to run it. What must hold besides that nothing crashes:
  * - what is printed parses again, to the same operations, and is then printed as the same text;
- * - the simplified list has the value of the one it came from within that one's error bound, where there is a bound. */
+ * - the simplified list has the value of the one it came from within that one's error bound, where there is a
+ * bound. */
 #include "evaluate.h"
 
 #include <math.h>
@@ -19,14 +20,15 @@ enum {
     E,
     W,
     SYMBOLS,
-    LONG = 130,          /* more than one block of a sum over components */
-    MOST_EVALUATED = 400, /* nodes */
+    LONG = 130,            /* more than one block of a sum over components */
+    MOST_EVALUATED = 400,  /* nodes */
     MOST_FOR_SECOND = 120, /* nodes of a formula whose second derivatives are taken */
 };
 
 static const dp__symbol symbols[SYMBOLS] = {
-    [X] = {"x", 3, DP__NO_FORM}, [H] = {"h", LONG, DP__NO_FORM}, [Q] = {"q", 0, DP__NO_FORM},
-    [E] = {"e", DP__NO_FORM, 0}, [W] = {"w", 1, 3},
+    [X] = {"x", 3, DP__NO_FORM}, [H] = {"h", LONG, DP__NO_FORM},
+    [Q] = {"q", 0, DP__NO_FORM}, [E] = {"e", DP__NO_FORM, 0},
+    [W] = {"w", 1, 3},
 };
 
 #define CHECK(condition)                                                                                     \
@@ -120,7 +122,8 @@ static void check_print(const dp__expr *expr)
 
 /* ---- the simplifier ---- */
 
-static float numbers[3][SYMBOLS][LONG]; /* by side and symbol: some of each sign, small and large, and zeros */
+static float numbers[3][SYMBOLS]
+                    [LONG]; /* by side and symbol: some of each sign, small and large, and zeros */
 
 static void fill_numbers(void)
 {
@@ -157,8 +160,8 @@ static void check_simple(const dp__expr *expr, const dp__expr *simple)
             const double wanted = from.value[a + (size_t)c], bound = from.error[a + (size_t)c];
             const double got = to.value[b + (size_t)c];
             if (bound < (double)INFINITY && got != wanted && !(fabs(got - wanted) <= bound)) {
-                fprintf(stderr, "output %d, component %d is %.17g, simplified %.17g; the bound is %.3g\n", o, c,
-                        wanted, got, bound);
+                fprintf(stderr, "output %d, component %d is %.17g, simplified %.17g; the bound is %.3g\n", o,
+                        c, wanted, got, bound);
                 abort();
             }
         }

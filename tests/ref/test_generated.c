@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Derivatives of random formulas, in double precision, against central differences: those of the symbolic derivative of each
- * pair, what is printed of it, and what dp_pairwise_gradient sums up. Each tolerance follows from the step and from the
- * roundings of the formula at hand. Points within two steps of a kink or jump are left out: there, some comparison, sign, floor
- * or choice of a minimum inside of the formula changes from one point of the difference to another. */
+/* Derivatives of random formulas, in double precision, against central differences: those of the symbolic
+ * derivative of each pair, what is printed of it, and what dp_pairwise_gradient sums up. Each tolerance
+ * follows from the step and from the roundings of the formula at hand. Points within two steps of a kink or
+ * jump are left out: there, some comparison, sign, floor or choice of a minimum inside of the formula changes
+ * from one point of the difference to another. */
 #include "evaluate.h"
 #include "suite/formula_generator.h"
 #include <dipole/dipole.h>
@@ -31,11 +32,12 @@ typedef struct problem {
 } problem;
 
 static const char *const names[GENERATED_NAMES] = {"x", "y", "q", "p", "w", "eps"};
-static const dp__side sides[GENERATED_NAMES] = {DP__SIDE_I, DP__SIDE_J, DP__SIDE_I, DP__SIDE_J, DP__SIDE_CALL, DP__SIDE_CALL};
+static const dp__side sides[GENERATED_NAMES] = {DP__SIDE_I, DP__SIDE_J,    DP__SIDE_I,
+                                                DP__SIDE_J, DP__SIDE_CALL, DP__SIDE_CALL};
 
 #define FAIL(p, ...)                                                                                         \
     do {                                                                                                     \
-        print_error("seed %d, d = %d: %s\n", GENERATED_SEED, (p)->dim, (p)->text);                                     \
+        print_error("seed %d, d = %d: %s\n", GENERATED_SEED, (p)->dim, (p)->text);                           \
         fail_msg(__VA_ARGS__);                                                                               \
     } while (0)
 
@@ -101,8 +103,8 @@ static void open_problem(problem *p, int number)
         targets[s] = (dp__indexed){s, sides[s], dim};
     }
     p->expr = parse(p, p->text);
-    dp__expr *raw =
-        dp__expr_differentiate(p->expr, &(dp__differentiation){.targets = targets, .target_count = GENERATED_NAMES});
+    dp__expr *raw = dp__expr_differentiate(
+        p->expr, &(dp__differentiation){.targets = targets, .target_count = GENERATED_NAMES});
     assert_non_null(raw);
     p->gradient = dp__expr_simplify(raw);
     assert_non_null(p->gradient);
@@ -181,7 +183,8 @@ static int branch(const dp__evaluator *e, const dp__node *node, int c)
     case DP__NODE_SIGN:
         return order_of(operand(e, node, 0, c), 0);
     case DP__NODE_FLOOR:
-        return (int)floor(operand(e, node, 0, c)) + (operand(e, node, 0, c) == floor(operand(e, node, 0, c)) ? 1000 : 0);
+        return (int)floor(operand(e, node, 0, c)) +
+               (operand(e, node, 0, c) == floor(operand(e, node, 0, c)) ? 1000 : 0);
     default:
         return 0;
     }
@@ -207,7 +210,8 @@ static uint64_t pattern(const dp__evaluator *e)
         const dp__node *node = &e->expr->nodes[n];
         const bool reduces = node->kind == DP__NODE_LARGEST || node->kind == DP__NODE_SMALLEST;
         for (int c = 0; c < dp__node_width(node); c++)
-            hash = hash * 6364136223846793005u + (uint64_t)(2000 + (reduces ? chosen(e, node) : branch(e, node, c)));
+            hash = hash * 6364136223846793005u +
+                   (uint64_t)(2000 + (reduces ? chosen(e, node) : branch(e, node, c)));
     }
     return hash;
 }
@@ -217,7 +221,8 @@ typedef struct slope {
     bool smooth;
 } slope;
 
-/* Of fourth order, with steps of one and of two: the difference of both is 15 times the error of the first. */
+/* Of fourth order, with steps of one and of two: the difference of both is 15 times the error of the first.
+ */
 static slope difference(problem *p, float *moved, int i, int j)
 {
     static const int at[6] = {-4, -2, -1, 1, 2, 4};
@@ -249,7 +254,8 @@ static double symbolic(problem *p, int name, int c, double *error)
     const double bound = p->derivative.error[p->derivative.start[n] + (size_t)c];
     const double again = p->again.value[p->again.start[m] + (size_t)c];
     if (!(fabs(again - value) <= bound)) /* its constants are rounded to f32 */
-        FAIL(p, "to %s, component %d: %.12g, printed and parsed %.12g, bound %.3g", names[name], c, value, again, bound);
+        FAIL(p, "to %s, component %d: %.12g, printed and parsed %.12g, bound %.3g", names[name], c, value,
+             again, bound);
     *error = F64_PART * bound;
     return value;
 }
@@ -267,8 +273,8 @@ static void compare_pair(problem *p, int name, int c, int i, int j, slope *total
     p->compared += s.smooth;
     p->kinks += !s.smooth;
     if (s.smooth && !(fabs(s.value - wanted) <= s.error + error))
-        FAIL(p, "to %s, component %d, pair %d, %d: %.12g, by differences %.12g +- %.2g", names[name], c, i, j, wanted,
-             s.value, s.error + error);
+        FAIL(p, "to %s, component %d, pair %d, %d: %.12g, by differences %.12g +- %.2g", names[name], c, i, j,
+             wanted, s.value, s.error + error);
     /* The test must be able to fail. */
     if (s.smooth && !(s.error + error <= 1e-4 * (1 + fabs(wanted))))
         FAIL(p, "to %s, component %d, pair %d, %d: differences tell it only up to %.3g", names[name], c, i, j,
@@ -283,25 +289,28 @@ static void compare_row(problem *p, int name, int row, int c, double found)
         for (int j = 0; j < M; j++)
             if (sides[name] == DP__SIDE_CALL || row == (sides[name] == DP__SIDE_I ? i : j))
                 compare_pair(p, name, c, i, j, &total);
-    const double allowed = total.error + 0x1p-23 * fabs(found) + 1e-9; /* its sums are f64, rounded once or, of parts, twice */
+    const double allowed =
+        total.error + 0x1p-23 * fabs(found) + 1e-9; /* its sums are f64, rounded once or, of parts, twice */
     if (total.smooth && !(fabs(total.value - found) <= allowed))
-        FAIL(p, "dp_pairwise_gradient to %s, row %d, component %d: %.9g, by differences %.9g +- %.2g", names[name], row,
-             c, found, total.value, allowed);
+        FAIL(p, "dp_pairwise_gradient to %s, row %d, component %d: %.9g, by differences %.9g +- %.2g",
+             names[name], row, c, found, total.value, allowed);
 }
 
 static void check_formula(problem *p, dp_device *reference)
 {
     const dp_shape row_i = DP_SHAPE(N, p->dim), row_j = DP_SHAPE(M, p->dim);
-    dp_tensor *t[GENERATED_NAMES] = {
-        dp_from(reference, DP_F32, row_i, p->x),      dp_from(reference, DP_F32, row_j, p->y),
-        dp_from(reference, DP_F32, DP_SHAPE(N), p->q), dp_from(reference, DP_F32, DP_SHAPE(M), p->p),
-        dp_from(reference, DP_F32, DP_SHAPE(p->dim), p->w), NULL};
+    dp_tensor *t[GENERATED_NAMES] = {dp_from(reference, DP_F32, row_i, p->x),
+                                     dp_from(reference, DP_F32, row_j, p->y),
+                                     dp_from(reference, DP_F32, DP_SHAPE(N), p->q),
+                                     dp_from(reference, DP_F32, DP_SHAPE(M), p->p),
+                                     dp_from(reference, DP_F32, DP_SHAPE(p->dim), p->w),
+                                     NULL};
     dp_arg arg[GENERATED_NAMES];
     dp_tensor *gradient[GENERATED_NAMES];
     for (int s = 0; s < GENERATED_NAMES; s++)
         arg[s] = (dp_arg){names[s], t[s], (double)p->eps};
-    if (dp_pairwise_gradient(reference, p->text, DP_SUM_J, (dp_args){arg, GENERATED_NAMES}, NULL, names, GENERATED_NAMES,
-                             gradient, NULL) != DP_OK)
+    if (dp_pairwise_gradient(reference, p->text, DP_SUM_J, (dp_args){arg, GENERATED_NAMES}, NULL, names,
+                             GENERATED_NAMES, gradient, NULL) != DP_OK)
         FAIL(p, "%s", dp_message(reference));
     for (int s = 0; s < GENERATED_NAMES; s++) {
         float found[N * MAX_DIM];
@@ -343,8 +352,10 @@ static void test_every_operation(void **state)
         open_problem(&p, k);
         for (int n = 0; n < p.expr->node_count; n++)
             count[p.expr->nodes[n].kind]++;
-        assert_true(dp__expr_uses(p.expr, GENERATED_X, DP__SIDE_I) || dp__expr_uses(p.expr, GENERATED_Q, DP__SIDE_I));
-        assert_true(dp__expr_uses(p.expr, GENERATED_Y, DP__SIDE_J) || dp__expr_uses(p.expr, GENERATED_P, DP__SIDE_J));
+        assert_true(dp__expr_uses(p.expr, GENERATED_X, DP__SIDE_I) ||
+                    dp__expr_uses(p.expr, GENERATED_Q, DP__SIDE_I));
+        assert_true(dp__expr_uses(p.expr, GENERATED_Y, DP__SIDE_J) ||
+                    dp__expr_uses(p.expr, GENERATED_P, DP__SIDE_J));
         close_problem(&p);
     }
     for (int kind = 0; kind < DP__NODE_KIND_COUNT; kind++)

@@ -151,7 +151,8 @@ static piece positive(generator *g, int depth)
     case 2:
         return make(exp(a.low / 2), exp(a.high / 2), "exp(0.5 * (%s))", a.text);
     case 3:
-        return make(GENERATED_LEAST_EPS * GENERATED_LEAST_EPS, 1 + 4 * g->dim, "(sqdist(x[i], y[j]) + eps^2)");
+        return make(GENERATED_LEAST_EPS * GENERATED_LEAST_EPS, 1 + 4 * g->dim,
+                    "(sqdist(x[i], y[j]) + eps^2)");
     case 4:
         return make(0.25, fmax(a.high, 0.25), "max(%s, 0.25)", a.text);
     case 5:
@@ -352,7 +353,8 @@ void generate_formula(uint64_t seed, int number, int dim, generated *formula)
     }
     if (below(&g, 2)) {
         const piece v = tame(&g, vector(&g, 1), 2);
-        snprintf(formula->definitions + length, sizeof formula->definitions - (size_t)length, "v%d = %s; ", number, v.text);
+        snprintf(formula->definitions + length, sizeof formula->definitions - (size_t)length, "v%d = %s; ",
+                 number, v.text);
         g.vector_name = make(v.low, v.high, "v%d", number);
     }
     formula->vector = below(&g, 5) == 0;
@@ -366,5 +368,6 @@ void generate_formula(uint64_t seed, int number, int dim, generated *formula)
         p = make(0, 1, formula->vector ? "%s + %s" : "%s + mean(%s)", p.text, g.vector_name.text);
     const bool i = strstr(formula->definitions, "[i]") || strstr(p.text, "[i]");
     const bool j = strstr(formula->definitions, "[j]") || strstr(p.text, "[j]");
-    snprintf(formula->expression, sizeof formula->expression, i && j ? "%s" : "(%s) * (1 + 0.5 * q[i] * p[j])", p.text);
+    snprintf(formula->expression, sizeof formula->expression,
+             i && j ? "%s" : "(%s) * (1 + 0.5 * q[i] * p[j])", p.text);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random pair formulas, well typed and tame: what is computed in them, and their first derivatives, stays of moderate size as
- * long as the arguments do. Every range is known while a formula is written: nothing is divided by, and no logarithm, root or
- * power taken of, what comes near to 0, and no exponent is large. The same seed gives the same formula everywhere. */
+/* Random pair formulas, well typed and tame: what is computed in them, and their first derivatives, stays of
+ * moderate size as long as the arguments do. Every range is known while a formula is written: nothing is
+ * divided by, and no logarithm, root or power taken of, what comes near to 0, and no exponent is large. The
+ * same seed gives the same formula everywhere. */
 #ifndef TESTS_SUITE_FORMULA_GENERATOR_H
 #define TESTS_SUITE_FORMULA_GENERATOR_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random formulas on every device: values and gradients against the reference, within the bound that follows from each formula;
- * for a gradient, from the formula that is printed of it. A group of formulas is one kernel with several outputs for the values,
- * and their sum is one formula for the gradients; where that fails, each is run alone to name the guilty one. */
+/* Random formulas on every device: values and gradients against the reference, within the bound that follows
+ * from each formula; for a gradient, from the formula that is printed of it. A group of formulas is one
+ * kernel with several outputs for the values, and their sum is one formula for the gradients; where that
+ * fails, each is run alone to name the guilty one. */
 #include "suite.h"
 
 #include "expr/expr.h"
@@ -11,15 +12,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GROUPS  5
-#define GROUP   8 /* formulas */
-#define N       33
-#define M       21
-#define MAX_DIM 3
+#define GROUPS   5
+#define GROUP    8 /* formulas */
+#define N        33
+#define M        21
+#define MAX_DIM  3
 #define ROUNDOFF 0x1p-24
 
 static const char *const names[GENERATED_NAMES] = {"x", "y", "q", "p", "w", "eps"};
-static const dp__side sides[GENERATED_NAMES] = {DP__SIDE_I,  DP__SIDE_J,    DP__SIDE_I,
+static const dp__side sides[GENERATED_NAMES] = {DP__SIDE_I, DP__SIDE_J,    DP__SIDE_I,
                                                 DP__SIDE_J, DP__SIDE_CALL, DP__SIDE_CALL};
 
 typedef struct group {
@@ -40,7 +41,8 @@ static bool is_vector(int name)
 
 static void open_inputs(inputs *in, dp_device *device, int dim)
 {
-    const dp_shape shapes[GENERATED_NAMES] = {DP_SHAPE(N, dim), DP_SHAPE(M, dim), DP_SHAPE(N), DP_SHAPE(M), DP_SHAPE(dim)};
+    const dp_shape shapes[GENERATED_NAMES] = {DP_SHAPE(N, dim), DP_SHAPE(M, dim), DP_SHAPE(N), DP_SHAPE(M),
+                                              DP_SHAPE(dim)};
     for (int s = 0; s < GENERATED_NAMES; s++) {
         in->tensor[s] = s == GENERATED_EPS ? NULL : dp_uniform(device, 40 + (uint64_t)s, shapes[s], -1, 1);
         in->arg[s] = (dp_arg){names[s], in->tensor[s], 0.4375};
@@ -61,7 +63,11 @@ static void write_text(const group *g, int first, int count, bool sum, dp__text 
         dp__text_add(text, "%s", g->formula[k].definitions);
     for (int k = first; k < first + count; k++) {
         dp__text_add(text, "%s", k > first ? (sum ? " + " : ", ") : "");
-        dp__text_add(text, sum && g->formula[k].vector ? "sum(%s)" : sum ? "(%s)" : "%s", g->formula[k].expression);
+        dp__text_add(text,
+                     sum && g->formula[k].vector ? "sum(%s)"
+                     : sum                       ? "(%s)"
+                                                 : "%s",
+                     g->formula[k].expression);
     }
     assert_false(text->failed);
 }
@@ -76,9 +82,9 @@ static bool within(const dp_tensor *found, dp_tensor *wanted, dp_tensor *bound, 
 {
     float a[N * MAX_DIM], b[N * MAX_DIM], e[N * MAX_DIM];
     const size_t size = (size_t)dp_tensor_size(wanted);
-    bool good = size <= N * MAX_DIM && (size_t)dp_tensor_size(found) == size && (size_t)dp_tensor_size(bound) == size &&
-                dp_read(found, a, size * sizeof *a) == DP_OK && dp_read(wanted, b, size * sizeof *b) == DP_OK &&
-                dp_read(bound, e, size * sizeof *e) == DP_OK;
+    bool good = size <= N * MAX_DIM && (size_t)dp_tensor_size(found) == size &&
+                (size_t)dp_tensor_size(bound) == size && dp_read(found, a, size * sizeof *a) == DP_OK &&
+                dp_read(wanted, b, size * sizeof *b) == DP_OK && dp_read(bound, e, size * sizeof *e) == DP_OK;
     if (!good)
         print_error("%s: no results, or of another size\n", what);
     for (size_t k = 0; good && k < size; k++) {
@@ -87,7 +93,8 @@ static bool within(const dp_tensor *found, dp_tensor *wanted, dp_tensor *bound, 
         t->close += allowed <= 1e-4 * (1 + fabs((double)b[k]));
         good = isinf(e[k]) || fabs((double)a[k] - (double)b[k]) <= allowed;
         if (!good)
-            print_error("%s, element %zu: %.9g, reference %.9g, bound %.3g\n", what, k, (double)a[k], (double)b[k], allowed);
+            print_error("%s, element %zu: %.9g, reference %.9g, bound %.3g\n", what, k, (double)a[k],
+                        (double)b[k], allowed);
     }
     dp_tensor_release(&wanted);
     dp_tensor_release(&bound);
@@ -142,7 +149,8 @@ static char *print_gradient(const group *g, const char *text, int name)
     const dp__indexed target = {name, sides[name], is_vector(name) ? g->dim : 0};
     if (dp__expr_parse(text, symbols, GENERATED_NAMES, &expr, message, sizeof message) != DP_OK)
         fail_msg("%s", message);
-    dp__expr *raw = dp__expr_differentiate(expr, &(dp__differentiation){.targets = &target, .target_count = 1});
+    dp__expr *raw =
+        dp__expr_differentiate(expr, &(dp__differentiation){.targets = &target, .target_count = 1});
     dp__expr *simple = raw ? dp__expr_simplify(raw) : NULL;
     assert_non_null(simple);
     dp__expr_print(simple, symbols, &printed);
@@ -152,23 +160,26 @@ static char *print_gradient(const group *g, const char *text, int name)
     char *last = strrchr(printed.data, ';');
     dp__text both = {0};
     const int definitions = last ? (int)(last + 1 - printed.data) : 0;
-    dp__text_add(&both, "%.*s (%s) + 0 * (q[i] + p[j])", definitions, printed.data, printed.data + definitions);
+    dp__text_add(&both, "%.*s (%s) + 0 * (q[i] + p[j])", definitions, printed.data,
+                 printed.data + definitions);
     dp__text_free(&printed);
     return both.data;
 }
 
 /* Whether value and gradients of the sum of some formulas are good. */
-static bool gradients_good(dp_device *device, dp_device *reference, const group *g, int first, int count, tally *t)
+static bool gradients_good(dp_device *device, dp_device *reference, const group *g, int first, int count,
+                           tally *t)
 {
-    static const unsigned modes[] = {[DP__SIDE_CALL] = DP_SUM_ALL, [DP__SIDE_I] = DP_SUM_J, [DP__SIDE_J] = DP_SUM_I};
+    static const unsigned modes[] = {
+        [DP__SIDE_CALL] = DP_SUM_ALL, [DP__SIDE_I] = DP_SUM_J, [DP__SIDE_J] = DP_SUM_I};
     inputs here, there;
     dp_tensor *gradients[GENERATED_NAMES], *value;
     dp__text text = {0};
     open_inputs(&here, device, g->dim);
     open_inputs(&there, reference, g->dim);
     write_text(g, first, count, true, &text);
-    bool good = dp_pairwise_gradient(device, text.data, DP_SUM_J, here.args, NULL, names, GENERATED_NAMES, gradients,
-                                     &value) == DP_OK;
+    bool good = dp_pairwise_gradient(device, text.data, DP_SUM_J, here.args, NULL, names, GENERATED_NAMES,
+                                     gradients, &value) == DP_OK;
     if (!good)
         print_error("%s\n", dp_message(device));
     good = good && within(value, dp_pairwise(reference, text.data, DP_SUM_J, there.args),
@@ -211,7 +222,8 @@ static void check_gradients(dp_device *device, dp_device *reference, const group
     fail_msg("their sum, though none alone");
 }
 
-/* Whether the bounds of a formula's gradients tell more than nothing, as they do not where two sides of a comparison are equal. */
+/* Whether the bounds of a formula's gradients tell more than nothing, as they do not where two sides of a
+ * comparison are equal. */
 static bool is_told(dp_device *reference, const group *g, int k)
 {
     tally t = {0};
