@@ -26,12 +26,17 @@ bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
  * was interrupted. */
 double bench_peak(dp_device *device, double seconds);
 
+enum { BENCH_MAX_WRT = DP_MAX_OUTPUTS - 1, BENCH_NAME = 32 };
+
 /* Sums over pairs, --potential or --formula. */
 typedef struct bench_pairs {
-    const char *potential, *formula; /* one of them, or a potential alone */
-    const char *wrt;                 /* NULL: no gradient */
+    const char *potential, *formula; /* one of them */
+    const char *wrt;                 /* what gradients are to, "x,y"; NULL: no gradient */
     int64_t rows;                    /* of x in one part; 0: chosen */
+    /* The rest is filled by bench_pairs_check. */
     int64_t n, m, dim;
+    char wrt_name[BENCH_MAX_WRT][BENCH_NAME];
+    int wrt_count;
 } bench_pairs;
 
 /* Reads "NxMxD" and what else must hold. CLI_GO_ON, or CLI_USAGE after a message. */

@@ -8,8 +8,6 @@
 #include <string.h>
 
 enum {
-    MAX_WRT = DP_MAX_OUTPUTS - 1,
-    NAME = 32,
     MOST_ROWS = 65536, /* of one part, and at least LEAST_ROWS of them: enough for a large device */
     LEAST_ROWS = 4096,
 };
@@ -23,9 +21,7 @@ typedef struct pair_run {
     dp_arg arg[DP_MAX_ARGS]; /* what is indexed by i as a whole */
     int count;
     bool by_i[DP_MAX_ARGS]; /* which are cut into parts */
-    const char *wrt[MAX_WRT];
-    char wrt_text[MAX_WRT][NAME];
-    int wrt_count;
+    const char *wrt[BENCH_MAX_WRT];
     int64_t rows, parts;     /* of i in one part, and how many parts */
     double flops;            /* of one pair */
     double slowest, fastest; /* part so far, in seconds for the whole */
@@ -80,6 +76,20 @@ static const char *wrong_side(const char *formula)
     return NULL;
 }
 
+/* The names of --wrt, with commas between them. */
+static bool split_wrt(bench_pairs *pairs)
+{
+    for (const char *at = pairs->wrt; at && *at;) {
+        const size_t length = strcspn(at, ", ");
+        if (length > 0 && (pairs->wrt_count == BENCH_MAX_WRT || length >= BENCH_NAME))
+            return false;
+        if (length > 0)
+            memcpy(pairs->wrt_name[pairs->wrt_count++], at, length);
+        at += length + (at[length] != '\0');
+    }
+    return true;
+}
+
 int bench_pairs_check(bench_pairs *pairs, const char *shape)
 {
     if (pairs->potential && pairs->formula)
@@ -88,6 +98,8 @@ int bench_pairs_check(bench_pairs *pairs, const char *shape)
         cli_error("--gradient, --wrt and --rows need --potential or --formula");
     else if (pairs->potential && !dp_potential_find(pairs->potential))
         list_potentials(pairs->potential);
+    else if (!split_wrt(pairs))
+        cli_error("--wrt: more than %d names, or one of more than %d letters", BENCH_MAX_WRT, BENCH_NAME - 1);
     else if (wrong_side(pairs->formula))
         cli_error("--formula: %s: x and q are indexed by i, y and p by j", wrong_side(pairs->formula));
     else if (!read_shape(pairs, shape ? shape : "2000x2000x3"))
@@ -122,7 +134,7 @@ static bool add_arguments(pair_run *run)
         pairs->potential ? dp_potential_find(pairs->potential)->tensors : "x[i] y[j] q[i] p[j]";
     static const char *const names[] = {"x", "y", "q", "p", "r", "s", "h"};
     for (size_t k = 0; k < CLI_COUNT(names); k++) {
-        char by_i[NAME], by_j[NAME];
+        char by_i[BENCH_NAME], by_j[BENCH_NAME];
         snprintf(by_i, sizeof by_i, "%s[i]", names[k]);
         snprintf(by_j, sizeof by_j, "%s[j]", names[k]);
         const bool vector = k < 2;
@@ -136,25 +148,6 @@ static bool add_arguments(pair_run *run)
     if (!pairs->potential)
         run->arg[run->count++] = (dp_arg){.name = "eps", .scalar = 0.1};
     return dp_failed(run->device) == DP_OK || complain(run, NULL);
-}
-
-static bool split_wrt(pair_run *run)
-{
-    const char *at = run->pairs->wrt;
-    while (at && *at) {
-        const size_t length = strcspn(at, ", ");
-        if (length > 0 && (run->wrt_count == MAX_WRT || length >= NAME)) {
-            cli_error("--wrt: more than %d names, or one of more than %d letters", MAX_WRT, NAME - 1);
-            return false;
-        }
-        if (length > 0) {
-            memcpy(run->wrt_text[run->wrt_count], at, length);
-            run->wrt[run->wrt_count] = run->wrt_text[run->wrt_count];
-            run->wrt_count++;
-        }
-        at += length + (at[length] != '\0');
-    }
-    return true;
 }
 
 /* ---- what a pair costs ---- */
@@ -182,20 +175,22 @@ static bool count_flops(pair_run *run, const char *formula)
     double sums = 1;
     for (int k = 0; k < run->count; k++) {
         const dp_shape shape = dp_tensor_shape(run->arg[k].tensor);
-        char symbol[NAME + 4];
+        char symbol[BENCH_NAME + 4];
         snprintf(symbol, sizeof symbol, "%s%s", run->arg[k].name, index_of(run, run->arg[k].name));
         const bool vector = shape.rank == 2 || (shape.rank == 1 && !strcmp(run->arg[k].name, "h"));
         if (vector && strstr(formula, symbol))
             add_name(vectors, sizeof vectors, run->arg[k].name, "");
     }
-    for (int k = 0; k < run->wrt_count; k++) {
-        add_name(targets, sizeof targets, run->wrt[k], index_of(run, run->wrt[k]));
-        sums += run->wrt[k][0] == 'x' || run->wrt[k][0] == 'y' ? (double)run->pairs->dim : 1;
+    for (int k = 0; k < run->pairs->wrt_count; k++) {
+        add_name(targets, sizeof targets, run->pairs->wrt_name[k], index_of(run, run->pairs->wrt_name[k]));
+        sums += run->pairs->wrt_name[k][0] == 'x' || run->pairs->wrt_name[k][0] == 'y'
+                    ? (double)run->pairs->dim
+                    : 1;
     }
     const dp_explain_options options = {.dim = (int)run->pairs->dim, .vectors = vectors, .gradient = targets};
     const bool good = dp_explanation_create(formula, &options, &told) == DP_OK;
     if (good)
-        run->flops = sums + (run->wrt_count ? told->flops_with_gradients : told->flops);
+        run->flops = sums + (run->pairs->wrt_count ? told->flops_with_gradients : told->flops);
     else
         complain(run, told ? told->message : "out of memory");
     dp_explanation_destroy(&told);
@@ -207,10 +202,10 @@ static bool count_flops(pair_run *run, const char *formula)
 /* Adds the gradient to what is not indexed by i to that of the parts before. */
 static void accumulate(pair_run *run, int64_t part)
 {
-    const int stride = 1 + run->wrt_count;
-    for (int k = 0; k < run->wrt_count && part > 0; k++) {
+    const int stride = 1 + run->pairs->wrt_count;
+    for (int k = 0; k < run->pairs->wrt_count && part > 0; k++) {
         dp_tensor **total = &run->kept[1 + k], **own = &run->kept[part * stride + 1 + k];
-        if (strcmp(index_of(run, run->wrt[k]), "[i]") == 0)
+        if (strcmp(index_of(run, run->pairs->wrt_name[k]), "[i]") == 0)
             continue;
         dp_tensor *sum = dp_map(run->device, "a + b", DP_ARGS({"a", *total, 0}, {"b", *own, 0}));
         dp_tensor_release(total);
@@ -224,7 +219,7 @@ static bool call_part(pair_run *run, int64_t part)
     const bench_pairs *pairs = run->pairs;
     const int64_t start = part * run->rows,
                   stop = start + run->rows < pairs->n ? start + run->rows : pairs->n;
-    dp_tensor **out = run->kept + part * (1 + run->wrt_count), *slice[DP_MAX_ARGS] = {NULL};
+    dp_tensor **out = run->kept + part * (1 + run->pairs->wrt_count), *slice[DP_MAX_ARGS] = {NULL};
     dp_arg arg[DP_MAX_ARGS];
     dp_potential_call call;
     for (int k = 0; k < run->count; k++) {
@@ -232,17 +227,17 @@ static bool call_part(pair_run *run, int64_t part)
         if (run->by_i[k])
             arg[k].tensor = slice[k] = dp_slice((dp_tensor *)run->arg[k].tensor, 0, start, stop, 1);
     }
-    for (int k = 0; k <= run->wrt_count; k++)
+    for (int k = 0; k <= run->pairs->wrt_count; k++)
         dp_tensor_release(&out[k]);
     const char *potential = pairs->potential ? pairs->potential : pairs->formula;
     bool good = dp_potential_prepare(run->device, potential, (dp_args){arg, run->count}, &call) == DP_OK;
     if (good && run->flops == 0)
         good = count_flops(run, call.formula);
-    else if (good && run->wrt_count == 0)
+    else if (good && run->pairs->wrt_count == 0)
         out[0] = dp_pairwise(run->device, call.formula, DP_SUM_J, call.args);
     else if (good)
-        dp_pairwise_gradient(run->device, call.formula, DP_SUM_J, call.args, NULL, run->wrt, run->wrt_count,
-                             out + 1, out);
+        dp_pairwise_gradient(run->device, call.formula, DP_SUM_J, call.args, NULL, run->wrt,
+                             run->pairs->wrt_count, out + 1, out);
     if (good && run->flops > 0)
         accumulate(run, part);
     for (int k = 0; k < run->count; k++)
@@ -316,8 +311,8 @@ static cJSON *result_json(const pair_run *run, const pair_result *r)
     else
         cJSON_AddStringToObject(json, "formula", p->formula);
     cJSON *gradient = cJSON_AddArrayToObject(json, "gradient");
-    for (int k = 0; k < run->wrt_count; k++)
-        cJSON_AddItemToArray(gradient, cJSON_CreateString(run->wrt[k]));
+    for (int k = 0; k < run->pairs->wrt_count; k++)
+        cJSON_AddItemToArray(gradient, cJSON_CreateString(run->pairs->wrt_name[k]));
     cJSON_AddNumberToObject(json, "seconds", r->timing.median);
     cJSON_AddNumberToObject(json, "seconds_min", r->timing.min);
     cJSON_AddNumberToObject(json, "seconds_max", r->timing.max);
@@ -341,8 +336,8 @@ static double least_bytes(const pair_run *run)
     for (int k = 0; k < run->count; k++) {
         const double own = run->arg[k].tensor ? 4 * (double)dp_tensor_size(run->arg[k].tensor) : 0;
         bytes += own;
-        for (int w = 0; w < run->wrt_count; w++)
-            bytes += strcmp(run->wrt[w], run->arg[k].name) == 0 ? own : 0;
+        for (int w = 0; w < run->pairs->wrt_count; w++)
+            bytes += strcmp(run->pairs->wrt_name[w], run->arg[k].name) == 0 ? own : 0;
     }
     return bytes;
 }
@@ -375,10 +370,12 @@ bool bench_pairs_run(const bench_pairs *pairs, dp_device *device, double seconds
 {
     pair_run run = {.pairs = pairs, .device = device};
     pair_result result = {.peak_flops = bench_peak(device, seconds)};
+    for (int k = 0; k < pairs->wrt_count; k++)
+        run.wrt[k] = pairs->wrt_name[k];
     choose_parts(&run);
     dp_memory_reset(device);
-    bool good = result.peak_flops > 0 && split_wrt(&run);
-    run.kept = good ? calloc((size_t)run.parts * (size_t)(1 + run.wrt_count), sizeof *run.kept) : NULL;
+    bool good = result.peak_flops > 0;
+    run.kept = good ? calloc((size_t)run.parts * (size_t)(1 + pairs->wrt_count), sizeof *run.kept) : NULL;
     if (good && !run.kept)
         good = complain(&run, "out of host memory");
     good = good && add_arguments(&run);
@@ -388,7 +385,7 @@ bool bench_pairs_run(const bench_pairs *pairs, dp_device *device, double seconds
         cJSON_AddItemToArray(results, result_json(&run, &result));
     else if (good)
         print_result(&run, &result);
-    for (int64_t k = 0; run.kept && k < run.parts * (1 + run.wrt_count); k++)
+    for (int64_t k = 0; run.kept && k < run.parts * (1 + pairs->wrt_count); k++)
         dp_tensor_release(&run.kept[k]);
     free(run.kept);
     for (int k = 0; k < run.count; k++)
