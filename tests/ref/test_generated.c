@@ -337,7 +337,7 @@ static void test_against_differences(void **state)
         kinks += p.kinks;
         close_problem(&p);
     }
-    print_message("seed %d: %ld derivatives compared, %ld next to a kink\n", GENERATED_SEED, compared, kinks);
+    print_message("# seed %d: %ld derivatives compared, %ld next to a kink\n", GENERATED_SEED, compared, kinks);
     assert_true(compared > 95 * kinks);
     dp_device_close(&reference);
 }
