@@ -206,7 +206,7 @@ int cli_bench(int argc, char **argv)
          .text = &job.pairs.formula},
         {"gradient", NULL, "pairwise: value and gradient to x", .flag = &gradient},
         {"wrt", "NAMES", "pairwise: gradients to these, such as x,y", .text = &wrt},
-        {"rows", "N", "pairwise: of x in one part; default: all, but at most 2^34 pairs",
+        {"rows", "N", "pairwise: of x in one part; default: all, but at most 2^32 pairs",
          .integer = &job.pairs.rows, .least = 1, .most = INT32_MAX},
         {"seconds", "S", "time for each measurement; default 0.5", .real = &job.seconds, .least = 0.001,
          .most = 3600},

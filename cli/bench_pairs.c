@@ -12,7 +12,7 @@ enum {
     LEAST_ROWS = 4096,
 };
 
-#define MOST_PAIRS 17179869184.0 /* of one part; a slow device takes some seconds for them */
+#define MOST_PAIRS 4294967296.0 /* of one part; a slow device takes some seconds for them */
 
 /* One problem on one device. */
 typedef struct pair_run {
