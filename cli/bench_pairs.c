@@ -214,12 +214,18 @@ static void accumulate(pair_run *run, int64_t part)
     }
 }
 
+static bool prepare(pair_run *run, const dp_arg *arg, dp_potential_call *call)
+{
+    const char *potential = run->pairs->potential ? run->pairs->potential : run->pairs->formula;
+    return dp_potential_prepare(run->device, potential, (dp_args){arg, run->count}, call) == DP_OK;
+}
+
 static bool call_part(pair_run *run, int64_t part)
 {
     const bench_pairs *pairs = run->pairs;
     const int64_t start = part * run->rows,
                   stop = start + run->rows < pairs->n ? start + run->rows : pairs->n;
-    dp_tensor **out = run->kept + part * (1 + run->pairs->wrt_count), *slice[DP_MAX_ARGS] = {NULL};
+    dp_tensor **out = run->kept + part * (1 + pairs->wrt_count), *slice[DP_MAX_ARGS] = {NULL};
     dp_arg arg[DP_MAX_ARGS];
     dp_potential_call call;
     for (int k = 0; k < run->count; k++) {
@@ -227,22 +233,18 @@ static bool call_part(pair_run *run, int64_t part)
         if (run->by_i[k])
             arg[k].tensor = slice[k] = dp_slice((dp_tensor *)run->arg[k].tensor, 0, start, stop, 1);
     }
-    for (int k = 0; k <= run->pairs->wrt_count; k++)
+    for (int k = 0; k <= pairs->wrt_count; k++)
         dp_tensor_release(&out[k]);
-    const char *potential = pairs->potential ? pairs->potential : pairs->formula;
-    bool good = dp_potential_prepare(run->device, potential, (dp_args){arg, run->count}, &call) == DP_OK;
-    if (good && run->flops == 0)
-        good = count_flops(run, call.formula);
-    else if (good && run->pairs->wrt_count == 0)
+    const bool good = prepare(run, arg, &call);
+    if (good && pairs->wrt_count == 0)
         out[0] = dp_pairwise(run->device, call.formula, DP_SUM_J, call.args);
     else if (good)
-        dp_pairwise_gradient(run->device, call.formula, DP_SUM_J, call.args, NULL, run->wrt,
-                             run->pairs->wrt_count, out + 1, out);
-    if (good && run->flops > 0)
-        accumulate(run, part);
+        dp_pairwise_gradient(run->device, call.formula, DP_SUM_J, call.args, NULL, run->wrt, pairs->wrt_count,
+                             out + 1, out);
+    accumulate(run, part);
     for (int k = 0; k < run->count; k++)
         dp_tensor_release(&slice[k]);
-    return good && dp_failed(run->device) == DP_OK;
+    return dp_failed(run->device) == DP_OK;
 }
 
 static bool call_whole(void *data)
@@ -354,7 +356,8 @@ static void choose_parts(pair_run *run)
 
 static bool measure_pairs(pair_run *run, double seconds, pair_result *r)
 {
-    bool good = call_part(run, 0); /* counts */
+    dp_potential_call call;
+    bool good = prepare(run, run->arg, &call) && count_flops(run, call.formula);
     if (good && run->parts > 1)
         good = run_parts(run, &r->timing);
     else if (good)
