@@ -34,6 +34,7 @@ static void test_print(void **state)
         {"a = x[i] - x[j]; dot(a, a), a", "d1 = x[i] - x[j]; sum(d1 * d1), d1"},
         {"a = sin(eps); a, a", "d1 = sin(eps); d1, d1"},
         {"-inf", "-inf"},
+        {"norm_p(eps, inf) + norm_p(x[i], inf)", "abs(eps) + max(abs(x[i]))"},
         {"eps * 999899999.999999", "eps * 9.9989997e+08"},
         {"select(eps, -0.1, pi)", "select(eps, -0.1, 3.1415927)"},
     };
