@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dipole bench: how fast the cases of tests/ops run. */
-#include "cli.h"
+#include "bench.h"
 #include "ops/ops.h"
 
 #include <stdio.h>
@@ -9,11 +9,6 @@
 
 enum { MAX_SAMPLES = 256, MIN_SAMPLES = 3, WANTED_SAMPLES = 20, MAX_BATCH = 1000 };
 
-/* Seconds of one call. */
-typedef struct timing {
-    double median, min, max;
-} timing;
-
 static int ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -21,38 +16,38 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Seconds that `batch` calls and the wait for them take, by call; negative on failure. */
-static double time_batch(ops_run *run, int batch)
+static double time_batch(const bench_work *work, int batch)
 {
     const double start = cli_seconds();
-    for (int k = 0; k < batch; k++)
-        ops_run_launch(run);
-    if (dp_device_wait(run->device) != DP_OK || run->failed)
+    bool good = true;
+    for (int k = 0; k < batch && good; k++)
+        good = work->call(work->data);
+    if (dp_device_wait(work->device) != DP_OK || !good)
         return -1;
     return (cli_seconds() - start) / batch;
 }
 
-static timing summarise(double *samples, int count)
+static bench_timing summarise(double *samples, int count)
 {
     qsort(samples, (size_t)count, sizeof *samples, ascending);
     const double middle = 0.5 * (samples[(count - 1) / 2] + samples[count / 2]);
-    return (timing){.median = middle, .min = samples[0], .max = samples[count - 1]};
+    return (bench_timing){.median = middle, .min = samples[0], .max = samples[count - 1]};
 }
 
-/* Warms up, then times batches that are long enough for the clock until the time is over. */
-static bool measure(ops_run *run, double seconds, timing *result)
+bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
 {
     double samples[MAX_SAMPLES];
     int count = 0;
-    if (time_batch(run, 1) < 0)
+    if (time_batch(work, 1) < 0)
         return false;
-    const double once = time_batch(run, 1), start = cli_seconds();
+    const double once = time_batch(work, 1), start = cli_seconds();
     if (once < 0)
         return false;
     const double fitting = seconds / WANTED_SAMPLES / (once > 1e-7 ? once : 1e-7);
     const int batch = fitting < 1 ? 1 : fitting > MAX_BATCH ? MAX_BATCH : (int)fitting;
     while (count < MAX_SAMPLES && (count < MIN_SAMPLES || cli_seconds() - start < seconds) &&
            !cli_interrupted()) {
-        samples[count] = time_batch(run, batch);
+        samples[count] = time_batch(work, batch);
         if (samples[count++] < 0)
             return false;
     }
@@ -61,7 +56,14 @@ static bool measure(ops_run *run, double seconds, timing *result)
     return count > 0;
 }
 
-static void print_result(const ops_run *run, const char *id, const timing *t)
+static bool launch_case(void *data)
+{
+    ops_run *run = data;
+    ops_run_launch(run);
+    return !run->failed;
+}
+
+static void print_result(const ops_run *run, const char *id, const bench_timing *t)
 {
     char rate[CLI_TEXT];
     const char *unit = run->pairs > 0 ? "pairs/s" : run->flops >= run->bytes ? "FLOP/s" : "B/s";
@@ -71,7 +73,7 @@ static void print_result(const ops_run *run, const char *id, const timing *t)
     fflush(stdout);
 }
 
-static cJSON *result_json(const ops_run *run, const char *id, const timing *t)
+static cJSON *result_json(const ops_run *run, const char *id, const bench_timing *t)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "op", run->op->name);
@@ -83,6 +85,7 @@ static cJSON *result_json(const ops_run *run, const char *id, const timing *t)
     cJSON_AddNumberToObject(json, "flops", run->flops);
     cJSON_AddNumberToObject(json, "bytes", run->bytes);
     cJSON_AddNumberToObject(json, "pairs", run->pairs);
+    cJSON_AddNumberToObject(json, "peak_bytes", (double)dp_memory_get(run->device).peak_bytes);
     return json;
 }
 
@@ -91,9 +94,10 @@ static bool bench_case(const ops_case *item, dp_device *device, double seconds, 
 {
     const dp_device_info info = dp_device_get_info(device);
     ops_run run;
-    timing t;
+    bench_timing t;
+    dp_memory_reset(device);
     ops_run_open(&run, item, device);
-    const bool measured = measure(&run, seconds, &t);
+    const bool measured = bench_measure(&(bench_work){device, &run, launch_case}, seconds, &t);
     if (measured && json)
         cJSON_AddItemToArray(json, result_json(&run, info.id, &t));
     else if (measured)
@@ -106,24 +110,42 @@ static bool bench_case(const ops_case *item, dp_device *device, double seconds, 
     return measured;
 }
 
-static int bench_all(const cli_ids *ids, const ops_list *list, double seconds, bool as_json)
+/* What the command line asks for: cases, or sums over pairs. */
+typedef struct bench_job {
+    ops_list list;
+    bench_pairs pairs;
+    bool is_pairs;
+    double seconds;
+} bench_job;
+
+static bool bench_device(bench_job *job, dp_device *device, double done, double part, cJSON *results)
+{
+    bool good = true;
+    if (job->is_pairs)
+        return bench_pairs_run(&job->pairs, device, job->seconds, results);
+    for (size_t c = 0; c < job->list.count && !cli_interrupted(); c++) {
+        cli_progress(done + part * (double)c / (double)job->list.count, "benchmarks");
+        good = bench_case(&job->list.cases[c], device, job->seconds, results) && good;
+        cli_progress_end();
+    }
+    return good;
+}
+
+static int bench_all(const cli_ids *ids, bench_job *job, bool as_json)
 {
     cJSON *json = as_json ? cJSON_CreateObject() : NULL;
     cJSON *results = as_json ? cJSON_AddArrayToObject(json, "results") : NULL;
     int status = CLI_OK;
     for (size_t k = 0; k < ids->count && !cli_interrupted(); k++) {
         dp_device *device = cli_open(ids->id[k]);
-        if (!device)
+        const double part = 1.0 / (double)ids->count;
+        if (!device || !bench_device(job, device, (double)k * part, part, results))
             status = CLI_FAILED;
-        for (size_t c = 0; device && c < list->count && !cli_interrupted(); c++) {
-            cli_progress((double)(k * list->count + c) / (double)(ids->count * list->count), "benchmarks");
-            if (!bench_case(&list->cases[c], device, seconds, results))
-                status = CLI_FAILED;
-            cli_progress_end();
-        }
         dp_device_close(&device);
     }
-    if (as_json && cli_json_print(json) != CLI_OK)
+    if (cli_interrupted())
+        cJSON_Delete(json);
+    else if (as_json && cli_json_print(json) != CLI_OK)
         status = CLI_FAILED;
     return cli_interrupted() ? CLI_INTERRUPTED : status;
 }
@@ -148,10 +170,26 @@ static int choose_cases(ops_list *list, const char *op_name, const char *shape)
     return list->message[0] ? CLI_USAGE : CLI_GO_ON;
 }
 
+/* --potential, --formula, --gradient, --wrt and --rows are for pairs. */
+static int choose_pairs(bench_job *job, const char *op_name, const char *shape, bool gradient,
+                        const char *wrt)
+{
+    bench_pairs *pairs = &job->pairs;
+    if (op_name && strcmp(op_name, "pairwise") != 0) {
+        cli_error("--potential, --formula, --gradient, --wrt and --rows are for --op pairwise, not %s",
+                  op_name);
+        return CLI_USAGE;
+    }
+    job->is_pairs = true;
+    pairs->wrt = wrt ? wrt : gradient ? "x" : NULL;
+    return bench_pairs_check(pairs, shape);
+}
+
 int cli_bench(int argc, char **argv)
 {
-    const char *op = NULL, *shape = NULL;
-    double seconds = 0.5;
+    const char *op = NULL, *shape = NULL, *wrt = NULL;
+    bool gradient = false;
+    bench_job job = {.seconds = 0.5};
     const cli_option options[] = {
         {"op", "NAME", "matmul, conv2d, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
          .text = &op},
@@ -162,7 +200,15 @@ int cli_bench(int argc, char **argv)
          "  pairwise_smallest  NxMxD, the 8 smallest; others: \"k=32 n=2000 m=2000 d=3\"\n"
          "  gather, scatter_add  NxDxM: M rows of N, D wide",
          .text = &shape},
-        {"seconds", "S", "time for each measurement; default 0.5", .real = &seconds, .least = 0.001,
+        {"potential", "NAME", "pairwise: the sum over j of a potential, for each i; a wrong name lists them",
+         .text = &job.pairs.potential},
+        {"formula", "TEXT", "pairwise: the same of a formula of x[i], y[j] (vectors), q[i], p[j], eps",
+         .text = &job.pairs.formula},
+        {"gradient", NULL, "pairwise: value and gradient to x", .flag = &gradient},
+        {"wrt", "NAMES", "pairwise: gradients to these, such as x,y", .text = &wrt},
+        {"rows", "N", "pairwise: of x in one part; default: all, but at most 2^32 pairs",
+         .integer = &job.pairs.rows, .least = 1, .most = INT32_MAX},
+        {"seconds", "S", "time for each measurement; default 0.5", .real = &job.seconds, .least = 0.001,
          .most = 3600},
     };
     const cli_command command = {
@@ -170,20 +216,27 @@ int cli_bench(int argc, char **argv)
         .summary =
             "Times operations: after a warm-up, the median of many batches of queued calls, and the fastest\n"
             "and slowest of them.",
+        .details =
+            "With --potential or --formula, rates are of useful FLOPs and pairs, and a large problem runs in "
+            "parts, rows of\n"
+            "x, each of which is waited for: then there is one call, and the spread is that of its parts. "
+            "'of peak' is\n"
+            "to what multiply-adds alone reach on the device, measured in the same run.\n"
+            "example: dipole bench --op pairwise --shape 65536x65536x3 --potential gaussian --gradient",
         .options = options,
         .option_count = CLI_COUNT(options),
     };
     cli_arguments arguments;
     cli_ids ids = {0};
-    ops_list list = {0};
     int status = cli_parse(&command, argc, argv, &arguments);
     if (status != CLI_GO_ON)
         return status;
-    status = choose_cases(&list, op, shape);
+    status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows
+                 ? choose_pairs(&job, op, shape, gradient, wrt)
+                 : choose_cases(&job.list, op, shape);
     if (status == CLI_GO_ON)
-        status = cli_expand_ids(arguments.device, &ids) ? bench_all(&ids, &list, seconds, arguments.json)
-                                                        : CLI_FAILED;
+        status = cli_expand_ids(arguments.device, &ids) ? bench_all(&ids, &job, arguments.json) : CLI_FAILED;
     cli_free_ids(&ids);
-    ops_list_free(&list);
+    ops_list_free(&job.list);
     return status;
 }

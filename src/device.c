@@ -168,6 +168,17 @@ dp_device_info dp_device_get_info(const dp_device *device)
     return device ? device->info : (dp_device_info){0};
 }
 
+dp_memory dp_memory_get(const dp_device *device)
+{
+    return device ? (dp_memory){device->bytes_in_use, device->peak_bytes} : (dp_memory){0, 0};
+}
+
+void dp_memory_reset(dp_device *device)
+{
+    if (device)
+        device->peak_bytes = device->bytes_in_use;
+}
+
 dp_status dp_device_wait(dp_device *device)
 {
     DP_CHECK(dp__check_device(device));

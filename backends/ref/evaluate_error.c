@@ -286,10 +286,41 @@ static double pick_error(const double *value, const double *error, int width, do
     return isnan(best) ? UNKNOWN : result;
 }
 
+/* Whether it is certain that component c is the largest (smallest) one, or that it is not: another of the
+ * same value may be it, too, where both are exact. */
+static bool pick_certain(const double *value, const double *error, int width, double sign, int c)
+{
+    bool least = true, most = false;
+    for (int k = 0; k < width; k++) {
+        if (k == c)
+            continue;
+        const double distance = sign * (value[c] - value[k]), both = error[c] + error[k];
+        least = least && (distance > both || (both == 0 && distance == 0)); /* not below this one */
+        most = most || distance < -both;
+    }
+    return least || most;
+}
+
 static double input_error(const dp__node *node, double value)
 {
     const bool rounds = node->kind == DP__NODE_CONST && (double)(float)value != value;
     return (rounds ? U * fabs(value) : 0) + dp__bound_flush(value);
+}
+
+/* What is the largest of some components is one of them, whatever their errors. */
+static double equal_error(const dp__evaluator *evaluator, const dp__node *node, int c)
+{
+    for (int o = 0; o < 2; o++) {
+        const int n = node->operand[o], other = node->operand[1 - o];
+        const dp__node *pick = &evaluator->expr->nodes[n];
+        if ((pick->kind == DP__NODE_LARGEST || pick->kind == DP__NODE_SMALLEST) && pick->operand[0] == other)
+            return pick_certain(evaluator->value + evaluator->start[other], evaluator->error + evaluator->start[other],
+                                dp__node_width(&evaluator->expr->nodes[other]),
+                                pick->kind == DP__NODE_LARGEST ? 1 : -1, c)
+                       ? 0
+                       : 1;
+    }
+    return compare(DP__NODE_EQ, ball_of(evaluator, node, 0, c), ball_of(evaluator, node, 1, c)) == MAYBE ? 1 : 0;
 }
 
 void dp__evaluate_error(dp__evaluator *evaluator, int n)
@@ -318,6 +349,10 @@ void dp__evaluate_error(dp__evaluator *evaluator, int n)
         break;
     case DP__NODE_COMPONENT:
         *error = from_error[(int)node->value];
+        break;
+    case DP__NODE_EQ: /* x == max(x), as in the derivative of max(x) */
+        for (int c = 0; c < width; c++)
+            error[c] = equal_error(evaluator, node, c);
         break;
     default:
         for (int c = 0; c < width; c++)

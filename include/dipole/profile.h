@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A profile: every launch timed while it is on, and summed by kernel. */
+/* A profile: every launch timed while it is on, and summed by kernel; and what memory is in use. */
 #ifndef DIPOLE_PROFILE_H
 #define DIPOLE_PROFILE_H
 
@@ -21,6 +21,16 @@ typedef struct dp_profile_entry {
 DP_API dp_status dp_profile(dp_device *device, bool on);
 /* Waits for the device, writes at most `capacity` entries, the longest first, and returns how many there are. */
 DP_API size_t dp_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
+
+/* Bytes of device memory that the library holds: tensors, and what calls need beside them while they are recorded. What
+ * drivers and kernels need is not in it. */
+typedef struct dp_memory {
+    uint64_t bytes;      /* now */
+    uint64_t peak_bytes; /* at most, since the device was opened or dp_memory_reset */
+} dp_memory;
+
+DP_API dp_memory dp_memory_get(const dp_device *device); /* NULL: zeros */
+DP_API void dp_memory_reset(dp_device *device);          /* the peak becomes what is in use; NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -50,7 +50,7 @@ struct dp_device {
     bool lost;
     char message[512];
     struct dp_tensor *tensors; /* every handle that lives on the device */
-    uint64_t bytes_in_use;
+    uint64_t bytes_in_use, peak_bytes;
 };
 
 struct dp_tensor {

@@ -28,6 +28,7 @@ dp__buffer *dp__buffer_create(dp_device *device, uint64_t bytes)
         return NULL;
     }
     device->bytes_in_use += bytes;
+    device->peak_bytes = DP_MAX2(device->peak_bytes, device->bytes_in_use);
     return buffer;
 }
 

@@ -191,7 +191,8 @@ static int norm_p(dp__parser *parser, const char *at, int v, int exponent)
     if (p.value == 1)
         return unary(parser, at, DP__NODE_SUM, size);
     if (isinf(p.value))
-        return unary(parser, at, DP__NODE_LARGEST, size);
+        return size < 0 || parser->expr->nodes[size].dim > 0 ? unary(parser, at, DP__NODE_LARGEST, size)
+                                                             : size; /* of a scalar */
     const int sum = unary(parser, at, DP__NODE_SUM, binary(parser, at, DP__NODE_POW, size, exponent));
     return binary(parser, at, DP__NODE_POW, sum, dp__build_const(parser, 1 / p.value));
 }

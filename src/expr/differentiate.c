@@ -298,7 +298,9 @@ static void differentiate_power(builder *b, int n, int x, int y, adjoint g)
 static void differentiate_quotient(builder *b, int n, int x, int y, adjoint g)
 {
     const dp__node ny = *at(b, y);
-    if (ny.kind == DP__NODE_CONST) {
+    if (ny.kind == DP__NODE_CONST && fabs(1 / ny.value) < (double)FLT_MIN && isfinite(ny.value)) {
+        send(b, n, x, times(b, g, make2(b, DP__NODE_DIV, constant(b, 1), y), true)); /* f32 does not hold it */
+    } else if (ny.kind == DP__NODE_CONST) {
         send(b, n, x, times_constant(b, g, 1 / ny.value));
     } else if (ny.kind == DP__NODE_SQRT) { /* x t^-1/2, singular at t = 0 as the quotient is */
         const int root = make1(b, DP__NODE_RSQRT, ny.operand[0]);

@@ -109,9 +109,10 @@ static void print_number(const printer *p, double value)
 {
     char digits[32];
     int precision = 6;
+    const float rounded = (float)value; /* nine digits of it are enough; of what it was rounded from they need not be */
     do /* the shortest that is the same in f32 */
-        snprintf(digits, sizeof(digits), "%.*g", precision, value);
-    while (strtof(digits, NULL) != (float)value && precision++ < 9);
+        snprintf(digits, sizeof(digits), "%.*g", precision, (double)rounded);
+    while (strtof(digits, NULL) != rounded && precision++ < 9);
     char *comma = strchr(digits, ','); /* the decimal point of some locales */
     if (comma)
         *comma = '.';

@@ -107,6 +107,36 @@ json 'r["names"] == "q[j] scalar, x[i] vector of 2, eps scalar" and r["gradients
     explain 'sum(q[j] * x[i]) * eps' --vectors x --dim 2
 json 'r["names"] == "w vector of 3, q[i] scalar"' explain 'w[1] * q[i]'
 
+# bench of pairs
+expect 2 '"nope" is none of .*coulomb.*gaussian' bench --op pairwise --potential nope
+expect 2 'exclude each other' bench --potential gaussian --formula 'q[i] * p[j]'
+expect 2 'for --op pairwise, not matmul' bench --op matmul --potential gaussian
+expect 2 'need --potential or --formula' bench --op pairwise --gradient
+expect 2 '"3x3" is not NxMxD' bench --potential gaussian --shape 3x3
+expect 2 '"3x0x3" is not NxMxD' bench --potential gaussian --shape 3x0x3
+expect 2 '\-\-rows: "0" is not an integer from 1' bench --potential gaussian --rows 0
+expect 2 'x\[j\]: x and q are indexed by i' bench --formula 'norm(x[i] - x [j])'
+expect 2 'more than 7 names' bench --device ref --formula 'q[i] * p[j]' --wrt a,b,c,d,e,f,g,h --seconds 0.01
+expect 1 "'foo' is no function" bench --device ref --formula 'foo(x[i], y[j])' --seconds 0.01
+expect 1 "'z' is not known" bench --device ref --formula 'q[i] * p[j]' --wrt z --seconds 0.01
+expect 1 'nothing in the formula is indexed by j' bench --device ref --formula 'q[i]' --seconds 0.01
+expect 0 'gaussian, gradient to x 20x30x2 .*pairs/s .*FLOP/s, .*of peak' \
+    bench --op pairwise --potential gaussian --gradient --shape 20x30x2 --device ref --seconds 0.01
+pairs='r["results"][0]'
+json "$pairs['op'] == 'pairwise' and $pairs['shape'] == '20x30x2' and $pairs['device'] == 'ref' and $pairs['pairs'] == 600 and \
+      $pairs['flops'] == 1200 and $pairs['gradient'] == [] and $pairs['parts'] == 1" \
+    bench --formula 'q[i] * p[j]' --shape 20x30x2 --device ref --seconds 0.01
+json "$pairs['flops'] == 1800 and $pairs['gradient'] == ['q']" \
+    bench --formula 'q[i] * p[j]' --shape 20x30x2 --device ref --seconds 0.01 --wrt q
+json "0 < $pairs['seconds_min'] <= $pairs['seconds'] <= $pairs['seconds_max'] and $pairs['peak_bytes'] >= $pairs['bytes'] and \
+      $pairs['process_peak_bytes'] > 1e6 and math.isclose($pairs['fraction_of_peak'] * $pairs['peak_flops_per_second'], \
+      $pairs['flops_per_second'])" bench --potential riesz --gradient --shape 50x40x3 --device ref --seconds 0.01
+json "$pairs['parts'] == 4 and $pairs['pairs'] == 4000 and $pairs['gradient'] == ['x', 'y', 'eps']" \
+    bench --formula 'norm(x[i] - y[j]) + eps' --shape 100x40x2 --rows 30 --wrt x,y,eps --device ref --seconds 0.01
+for potential in gaussians atoms; do
+    json "$pairs['potential'] == '$potential'" bench --potential $potential --gradient --shape 9x8x2 --device ref --seconds 0.01
+done
+
 # distance: bad usage and bad files
 expect 2 'needs A B' distance
 expect 2 'needs A B' distance a.csv
@@ -247,6 +277,15 @@ json "r['p_value'] == 1" distance p.csv p.csv --device ref --permutations 20
 "$dipole" distance p.csv q.csv --device ref --permutations 40 --seed 5 --json | grep p_value >out
 cmp -s first out
 report $? 'the same seed gives the same p-value'
+
+"$dipole" bench --potential gaussian --gradient --shape 4000x4000x3 --rows 40 --device ref --json >out 2>err &
+child=$!
+sleep 3
+kill -INT $child
+wait $child
+status=$?
+[ $status = 130 ] && [ ! -s out ] && [ ! -s err ]
+report $? "SIGINT in bench (exit status $status)"
 
 # Interrupted: exit status 130, nothing on stdout, and no progress line where stderr is no terminal.
 for signal in INT TERM; do

@@ -203,6 +203,7 @@ static void test_every_node(void **state)
         "sum(select(q[i] > 0, eps, x[i]))",
         "3 * (2 * (q[i] * q[j]) - 5 * q[i])",
         "1e30 * (1e30 * q[i]) / 1e30 / 1e30",
+        "1e30 * q[i] / 3.4e38 * 1e30 / 3.4e38",
     };
     for (size_t f = 0; f < DP_COUNT(formulas); f++)
         check_formula(formulas[f]);

@@ -326,6 +326,8 @@ static void test_formulas(void **state)
         {"norm_p(v - w, 3)", 1, 0.01},
         {"max(abs(v * 3))", 1, 0.3},
         {"min(v - w)", 1, 0.3},
+        {"p = v * w; sum(select(p == max(p), w, 0))", 1, 0},
+        {"p = exp(v) * w; sum(select(p == min(p), 3 * w, 0))", 1, 0.001},
         {"dot(v, w) * rsqrt(dot(v, v) * dot(w, w))", 1, 0.001},
         {"exp(-sqdist(v, w) / 500)", 1, 0.001},
         {"v[7] * w[299] + mean(v)", 1, 0.01},

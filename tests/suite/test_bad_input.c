@@ -542,6 +542,8 @@ static void no_device(dp_device *device)
         assert_null(dp_pairwise_bound(none, "x[i]", DP_SUM_J, x));
         assert_int_equal(dp_profile(none, true), DP_ERROR_NO_DEVICE);
         assert_int_equal(dp_profile_list(none, NULL, 0), 0);
+        assert_int_equal(dp_memory_get(none).peak_bytes, 0);
+        dp_memory_reset(none);
     }
     assert_non_null(strstr(dp_message(list[1]), "nonsense:7"));
     dp_device_close(&list[1]);

@@ -219,6 +219,13 @@ static void errors(dp_device *device)
 static void profile(dp_device *device)
 {
     dp_profile_entry entries[8];
+    const dp_memory before = dp_memory_get(device);
+    dp_tensor *large = dp_full(device, DP_F32, DP_SHAPE(1000), 1);
+    assert_true(dp_memory_get(device).bytes == before.bytes + 4000);
+    dp_tensor_release(&large);
+    assert_true(dp_memory_get(device).bytes == before.bytes && dp_memory_get(device).peak_bytes >= before.bytes + 4000);
+    dp_memory_reset(device);
+    assert_true(dp_memory_get(device).peak_bytes == before.bytes);
     dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(64, 64), 1);
     assert_int_equal(dp_profile(device, true), DP_OK);
     for (int k = 0; k < 3; k++) {
