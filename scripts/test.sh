@@ -16,6 +16,8 @@ nothing=$logs/nothing # an empty folder: where drivers are looked for, there are
 mkdir -p "$nothing" "$logs/locale"
 # A locale with a decimal comma, which no reader of numbers may mind.
 localedef -i de_DE -f UTF-8 "$logs/locale/de_DE.UTF-8" >/dev/null 2>&1 && export LOCPATH=$logs/locale
+# The tests that together run every kernel, for drivers and validators that are slow; the others check compositions of these.
+every_kernel="devices math tensor bad_input gradient pairwise smallest batch threads"
 passed=0 failed=0 skipped=0
 
 # Prints the line of a step, and its log where it failed.
@@ -155,7 +157,8 @@ main_build() {
     step "devices" check_devices
     DIPOLE_REQUIRE=opencl+portable,opencl+rusticl,vulkan+llvmpipe suite "tests on every device" all
     if icd=$(scripts/fetch-swiftshader.sh 2>"$logs/swiftshader.log"); then
-        VK_ICD_FILENAMES=$icd DIPOLE_TEST_DEVICES=vulkan:0 suite "tests on SwiftShader" all --suite device
+        # shellcheck disable=SC2086 # names are words
+        VK_ICD_FILENAMES=$icd DIPOLE_TEST_DEVICES=vulkan:0 suite "tests on SwiftShader" all $every_kernel
     else
         skipped=$((skipped + 1))
         report skip "tests on SwiftShader" 0 "$(tail -n 1 "$logs/swiftshader.log")"
@@ -171,7 +174,7 @@ other_builds() {
         [ $one = opencl ] && other=vulkan || other=opencl
         step "build with $one alone" scripts/build.sh build-test/$one -Dbuildtype=debugoptimized -Dwerror=true \
             -Dtests=enabled -D$one=enabled -D$other=disabled -Dexamples=false
-        DIPOLE_TEST_TINY=1 suite "tests with $one alone" $one --suite device --suite command
+        DIPOLE_TEST_TINY=1 suite "tests with $one alone" $one devices tensor bad_input command
     done
 }
 
@@ -179,7 +182,8 @@ other_builds() {
 validation_layer() {
     local planted=build-test/all/tests/planted bug
     export DIPOLE_TEST_DEVICES=vulkan VK_ICD_FILENAMES=$lavapipe OCL_ICD_VENDORS=$nothing
-    suite "Vulkan under the validation layer" all --suite device --wrapper "'$run' vulkan" -t 4
+    # shellcheck disable=SC2086
+    suite "Vulkan under the validation layer" all $every_kernel --wrapper "'$run' vulkan" -t 4
     step "the validation layer: no false alarm" "$run" vulkan $planted vulkan:0 none
     for bug in out-of-bounds missing-hazard; do
         step "the validation layer notices $bug" caught vulkan $planted vulkan:0 $bug
