@@ -94,11 +94,10 @@ static double describe_sums(pairs *work, const problem *rows)
     const dp__pairwise_call *call = work->call;
     const dp__pair_segments *segments = call->segments;
     const double n = (double)(rows->end_i - rows->begin_i), m = (double)(rows->end_j - rows->begin_j);
-    if (!segments)
-        return call->all ? fmax(n, m) : m;
-    const double tile = segments->tile, piece = 1 << 14;
-    const double blocks = segments->mask ? ceil(tile / DP__SUM_BLOCK) * (m / tile + 2) : m / DP__SUM_BLOCK;
-    const int launches = (m < piece ? 2 : 3) + (call->all ? (n < piece ? 2 : 3) : 0);
+    const double tile = segments ? segments->tile : 0, part = segments ? 0 : 512, piece = 1 << 14;
+    const bool mask = segments && segments->mask;
+    const double blocks = mask ? ceil(tile / DP__SUM_BLOCK) * (m / tile + 2) : m / DP__SUM_BLOCK;
+    const int launches = 1 + (m >= part) + (m >= piece) + (call->all ? (n < piece ? 2 : 3) : 0);
     for (int c = 0; c < work->width; c++)
         work->tally[c].launches = launches;
     return fmax(blocks * DP__SUM_BLOCK, call->all ? n : 0);

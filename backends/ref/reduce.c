@@ -16,6 +16,7 @@ dp_status dp__ref_reduce(dp_device *device, const dp__reduce_call *call)
     for (int64_t r = 0; r < results; r++, dp__walk_next(&outer)) {
         dp__tally tally;
         dp__tally_start(&tally, call->reduction);
+        tally.launches = terms < 1 << 14 ? 1 : 2; /* the second adds the results of pieces */
         for (int64_t t = 0; t < terms; t++, dp__walk_next(&inner)) {
             const double value = (double)dp__ref_floats(x)[outer.offset[0] + inner.offset[0]];
             if (call->bound)
