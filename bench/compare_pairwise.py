@@ -194,7 +194,7 @@ class Table:
         self.peak[program] = max(self.peak.get(program, 0), output["peak_mib"])
         self.what[program] = output.get("what", "")
         for row in output["results"]:
-            key = (row["name"] + ("-exact" if row.get("variant") == "exact" else ""), row.get("dim", 0), row.get("n", 0),
+            key = (row["name"] + {"exact": "-exact", "both": "-both"}.get(row.get("variant"), ""), row.get("dim", 0), row.get("n", 0),
                    row.get("self", False))
             self.rates.setdefault((program, key), []).extend(row["rates"])
             self.errors[program, key] = max(self.errors.get((program, key), 0), row.get("error", 0))
@@ -316,6 +316,9 @@ def suite_lines(table, options):
             rate = table.median(program, key)
             if name == "matmul":
                 lines.append(f"| matmul 1024^3 | {table.spread(program, key)} GFLOP/s | {figure(1e3 * 2 * 1024 ** 3 / rate)} ms |")
+            elif name.endswith("-both"):
+                lines.append(f"| {name[:-5]} d={dim}, {n} x {n}, gradients to both sides | {table.spread(program, key)} GFLOP/s, "
+                             f"7 d a pair | {figure(1e3 * 7 * dim * n * n / rate)} ms |")
             else:
                 flops = f", {figure(5 * dim * rate * 1e-9)} GFLOP/s counted as 5 d a pair" if dim > 16 else ""
                 lines.append(f"| {name} d={dim}, {n} x {n}{', x = y' if same else ''} | {table.spread(program, key)} Gpairs/s"

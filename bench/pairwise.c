@@ -78,6 +78,52 @@ static bool bench_case(const bench_options *options, dp_device *device, bench_pr
     return good;
 }
 
+/* Value and gradients to both sides, as training needs them, by symbolic differentiation. */
+static bool run_both_sides(void *data)
+{
+    static const char *const wrt[] = {"x", "y"};
+    pair_run *run = data;
+    dp_tensor *gradients[2] = {NULL, NULL};
+    release_results(run);
+    const dp_status status =
+        dp_pairwise_gradient(run->device, run->formula, DP_SUM_J, DP_ARGS({"x", run->x, 0}, {"y", run->y, 0}), NULL, wrt, 2,
+                             gradients, &run->result[0]);
+    run->result[1] = gradients[0];
+    dp_tensor_release(&gradients[1]);
+    return status == DP_OK && dp_device_wait(run->device) == DP_OK;
+}
+
+/* Its rate in useful FLOP/s, 7 a component: the difference and its square, added up, and twice a product that is added. */
+static bool bench_both_sides(const bench_options *options, dp_device *device, bench_problem problem)
+{
+    bench_row row = {.name = bench_potential_names[problem.potential], .variant = "both", .unit = "FLOP/s", .problem = &problem};
+    bool good = false;
+    if (!bench_open(&problem))
+        return false;
+    const int64_t n = (int64_t)problem.n, m = (int64_t)problem.m;
+    pair_run run = {.device = device,
+                    .formula = problem.potential == BENCH_GAUSS ? "exp(-0.5 * sqdist(x[i], y[j]))" : "-norm(x[i] - y[j])"};
+    run.x = dp_from(device, DP_F32, DP_SHAPE(n, problem.dim), problem.x);
+    run.y = dp_from(device, DP_F32, DP_SHAPE(m, problem.dim), problem.y);
+    const double flops = 7.0 * problem.dim * (double)n * (double)m;
+    if (bench_measure(&row.rates, options->seconds, flops, run_both_sides, &run) &&
+        dp_read(run.result[0], problem.energy, problem.n * sizeof(float)) == DP_OK &&
+        dp_read(run.result[1], problem.gradient, problem.n * (size_t)problem.dim * sizeof(float)) == DP_OK) {
+        row.error = bench_error(&problem);
+        good = row.error <= BENCH_MAX_ERROR;
+        bench_print(options, &row);
+    }
+    if (!good)
+        fprintf(stderr, "pairwise: %s on both sides, dimension %d: %s\n", row.name, problem.dim,
+                dp_failed(device) ? dp_message(device) : "wrong results");
+    release_results(&run);
+    dp_tensor_release(&run.x);
+    dp_tensor_release(&run.y);
+    bench_close(&problem);
+    dp_clear(device);
+    return good;
+}
+
 typedef struct matmul_run {
     dp_device *device;
     dp_tensor *a, *b;
@@ -136,9 +182,15 @@ static bool bench_suite(const bench_options *options, dp_device *device)
         {.potential = BENCH_COULOMB, .dim = 3, .n = 16384, .m = 16384, .self = true},
         {.potential = BENCH_DISTANCE, .dim = 784, .n = 2048, .m = 2048},
     };
+    static const bench_problem both[] = {
+        {.potential = BENCH_GAUSS, .dim = 16, .n = 8192, .m = 8192},
+        {.potential = BENCH_DISTANCE, .dim = 784, .n = 2048, .m = 2048},
+    };
     bool good = true;
     for (size_t k = 0; k < sizeof problems / sizeof *problems; k++)
         good = bench_case(options, device, problems[k]) && good;
+    for (size_t k = 0; k < sizeof both / sizeof *both; k++)
+        good = bench_both_sides(options, device, both[k]) && good;
     return bench_matmul(options, device) && good;
 }
 
