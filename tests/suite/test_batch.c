@@ -446,6 +446,27 @@ static void wrong_calls(dp_device *device)
         dp_tensor_release(&list[k]);
 }
 
+/* Without problems, so many points of one set would be summed a pair at a time, whatever the problem. */
+static void one_large_set(dp_device *device)
+{
+    static const char text[] = "rsqrt(sqdist(x[i], x[j]) + 0.25)";
+    const int64_t half = 550;
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(2 * half, 2), -1, 1);
+    const dp_pair_options two = {.problems = 2};
+    dp_tensor *both = dp_pairwise_with(device, text, DP_SUM_J, DP_ARGS({"x", x, 0}), &two);
+    for (int p = 0; p < 2; p++) {
+        dp_tensor *own = dp_slice(x, 0, p * half, (p + 1) * half, 1);
+        dp_tensor *alone = dp_pairwise(device, text, DP_SUM_J, DP_ARGS({"x", own, 0}));
+        dp_tensor *part = dp_slice(both, 0, p * half, (p + 1) * half, 1);
+        assert_same(part, alone);
+        dp_tensor_release(&own);
+        dp_tensor_release(&alone);
+        dp_tensor_release(&part);
+    }
+    dp_tensor_release(&both);
+    dp_tensor_release(&x);
+}
+
 int main(void)
 {
     static const suite_test tests[] = {
@@ -454,6 +475,7 @@ int main(void)
         {"masked gradients", masked_gradients},
         {"first of equal values", first_of_equal},
         {"cut-off", cutoff},
+        {"one large set", one_large_set},
         {"odd points", odd_points},
         {"wrong options", wrong_options},
         {"wrong calls", wrong_calls},
