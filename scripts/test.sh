@@ -17,7 +17,7 @@ mkdir -p "$nothing" "$logs/locale"
 # A locale with a decimal comma, which no reader of numbers may mind.
 localedef -i de_DE -f UTF-8 "$logs/locale/de_DE.UTF-8" >/dev/null 2>&1 && export LOCPATH=$logs/locale
 # The tests that together run every kernel, for drivers and validators that are slow; the others check compositions of these.
-every_kernel="devices math tensor bad_input gradient pairwise smallest batch threads"
+every_kernel="devices math tensor bad_input pairwise smallest batch threads"
 passed=0 failed=0 skipped=0
 
 # Prints the line of a step, and its log where it failed.

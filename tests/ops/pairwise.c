@@ -511,10 +511,10 @@ static void size_cases(ops_list *list)
 /* One set of points, so many that a CPU computes each pair once: whole tiles and not, an even and an odd number of them. */
 static void symmetric_cases(ops_list *list)
 {
-    ops_add(list, false, "f=plummer r=sum n=2048 self=1 skip=1 d=3");
-    ops_add(list, false, "f=plummer r=mean over=all n=2100 self=1 d=3");
-    ops_add(list, false, "f=attract r=sum n=2100 self=1 skip=1 d=2");
-    ops_add(list, false, "f=attract r=mean over=i n=2310 self=1 d=2");
+    ops_add(list, false, "f=plummer r=sum n=1024 self=1 skip=1 d=3");
+    ops_add(list, false, "f=plummer r=mean over=all n=1100 self=1 d=3");
+    ops_add(list, false, "f=attract r=sum n=1100 self=1 skip=1 d=2");
+    ops_add(list, false, "f=attract r=mean over=i n=1155 self=1 d=2");
 }
 
 static void layout_cases(ops_list *list)
