@@ -180,6 +180,7 @@ static bool bench_suite(const bench_options *options, dp_device *device)
         {.potential = BENCH_COULOMB, .dim = 3, .n = 4096, .m = 4096},
         {.potential = BENCH_COULOMB, .dim = 3, .n = 65536, .m = 65536},
         {.potential = BENCH_COULOMB, .dim = 3, .n = 16384, .m = 16384, .self = true},
+        {.potential = BENCH_COULOMB, .dim = 3, .n = 65536, .m = 65536, .self = true},
         {.potential = BENCH_DISTANCE, .dim = 784, .n = 2048, .m = 2048},
     };
     static const bench_problem both[] = {

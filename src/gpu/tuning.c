@@ -15,7 +15,7 @@ dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
     if (limits->type == DP_DEVICE_CPU)
         tuning = (dp__tuning){.width = 8, .group = 64, .heavy = 1, .lanes = 8, .work = 1e10, .pair_vectors = 1,
                               .pair_items = 4, .pair_unroll = 8, .pair_width = 16, .pair_block = 16, .pair_sub = 4,
-                              .pair_chunk = 1024, .pair_tile = 128};
+                              .pair_chunk = 1024, .pair_tile = 256};
     else if (limits->type == DP_DEVICE_SOFTWARE_GPU)
         tuning = (dp__tuning){.width = 4, .group = 64, .heavy = 64, .lanes = 32, .work = 2e9, .pair_vectors = 8,
                               .pair_items = 128, .pair_unroll = 16, .pair_width = 4, .pair_block = 4, .pair_sub = 4,

@@ -2,6 +2,7 @@
 /* Sums over pairs of one set of points with itself, each pair computed once; see the kernel's body. Only where a work-item can hold
  * the sums of a tile's points, which is on CPUs. */
 #include "gpu/plans/pairwise.h"
+#include "expr/precision.h"
 #include "gpu/plans/reduce.h"
 
 #define VECTORS 2 /* of i for each addition to the sums of a j */
@@ -19,7 +20,7 @@ bool dp__pair_fits_symmetry(dp__gpu *gpu, const dp__pairwise_call *call, const d
     int parity[DP_MAX_OUTPUTS];
     return tuning.pair_tile > 0 && !call->segments &&
            (call->reduction == DP_SUM || call->reduction == DP_MEAN) && call->n == call->m &&
-           call->n >= 8 * (int64_t)tuning.pair_tile && dp__expr_max_dim(expr) <= tuning.pair_unroll &&
+           call->n >= 2 * (int64_t)tuning.pair_tile * DP_MAX2(gpu->limits.compute_units, 2) && dp__expr_max_dim(expr) <= tuning.pair_unroll &&
            dp__expr_parity(expr, parity);
 }
 
@@ -38,6 +39,7 @@ static dp_status launch(dp__gpu *gpu, const symmetric_plan *plan, const dp__text
     dp__step_define(&step, "IB", pair->vectors);
     dp__step_define(&step, "STATES", pair->states);
     dp__step_define(&step, "TILE", (int)plan->tile);
+    dp__step_define(&step, "SUM_BLOCK", DP__SUM_BLOCK);
     dp__step_define(&step, "EXCLUDE_SELF", pair->call->exclude_self);
     for (int o = 0; o < pair->expr->output_count; o++)
         dp__step_define(&step, parities[o], plan->parity[o]);
@@ -67,7 +69,7 @@ static dp_status launch_all(dp__gpu *gpu, const symmetric_plan *plan)
     const int64_t at_once = DP_MAX2((int64_t)DP_MIN2(tuning.work / DP_MAX2(flops, 1), 1e9), tuning.heavy);
     dp__text bindings = {0}, formula = {0};
     dp__pair_bindings(pair, false, &bindings);
-    dp__expr_emit(pair->expr, &(dp__emit_options){.unroll = true, .products = true, .indent = 24}, &formula);
+    dp__expr_emit(pair->expr, &(dp__emit_options){.unroll = true, .products = true, .indent = 28}, &formula);
     dp_status status = DP_OK;
     if (bindings.failed || formula.failed)
         status = dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for the source of kernel pairwise_symmetric");
