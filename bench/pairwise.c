@@ -47,6 +47,31 @@ static bool run_pairs(void *data)
     return dp_device_wait(run->device) == DP_OK;
 }
 
+/* Reads the results, compares them with sums in f64 and prints the row. */
+static bool print_checked(const bench_options *options, const pair_run *run, bench_row *row)
+{
+    const bench_problem *problem = row->problem;
+    if (dp_read(run->result[0], problem->energy, problem->n * sizeof(float)) != DP_OK ||
+        dp_read(run->result[1], problem->gradient, problem->n * (size_t)problem->dim * sizeof(float)) != DP_OK)
+        return false;
+    row->error = bench_error(problem);
+    bench_print(options, row);
+    return row->error <= BENCH_MAX_ERROR;
+}
+
+static bool close_case(dp_device *device, pair_run *run, bench_problem *problem, const bench_row *row, bool good)
+{
+    if (!good)
+        fprintf(stderr, "pairwise: %s %s in dimension %d: %s\n", row->name, row->variant, problem->dim,
+                dp_failed(device) ? dp_message(device) : "wrong results");
+    release_results(run);
+    dp_tensor_release(&run->x);
+    dp_tensor_release(&run->y);
+    bench_close(problem);
+    dp_clear(device);
+    return good;
+}
+
 static bool bench_case(const bench_options *options, dp_device *device, bench_problem problem)
 {
     bench_row row = {.name = bench_potential_names[problem.potential],
@@ -60,22 +85,8 @@ static bool bench_case(const bench_options *options, dp_device *device, bench_pr
     pair_run run = {.device = device, .formula = formulas[problem.potential], .self = problem.self};
     run.x = dp_from(device, DP_F32, DP_SHAPE(n, problem.dim), problem.x);
     run.y = dp_from(device, DP_F32, DP_SHAPE(m, problem.dim), problem.y);
-    if (bench_measure(&row.rates, options->seconds, (double)n * (double)m, run_pairs, &run) &&
-        dp_read(run.result[0], problem.energy, problem.n * sizeof(float)) == DP_OK &&
-        dp_read(run.result[1], problem.gradient, problem.n * (size_t)problem.dim * sizeof(float)) == DP_OK) {
-        row.error = bench_error(&problem);
-        good = row.error <= BENCH_MAX_ERROR;
-        bench_print(options, &row);
-    }
-    if (!good)
-        fprintf(stderr, "pairwise: %s in dimension %d: %s\n", row.name, problem.dim,
-                dp_failed(device) ? dp_message(device) : "wrong results");
-    release_results(&run);
-    dp_tensor_release(&run.x);
-    dp_tensor_release(&run.y);
-    bench_close(&problem);
-    dp_clear(device);
-    return good;
+    good = bench_measure(&row.rates, options->seconds, (double)n * (double)m, run_pairs, &run) && print_checked(options, &run, &row);
+    return close_case(device, &run, &problem, &row, good);
 }
 
 /* Value and gradients to both sides, as training needs them, by symbolic differentiation. */
@@ -106,22 +117,8 @@ static bool bench_both_sides(const bench_options *options, dp_device *device, be
     run.x = dp_from(device, DP_F32, DP_SHAPE(n, problem.dim), problem.x);
     run.y = dp_from(device, DP_F32, DP_SHAPE(m, problem.dim), problem.y);
     const double flops = 7.0 * problem.dim * (double)n * (double)m;
-    if (bench_measure(&row.rates, options->seconds, flops, run_both_sides, &run) &&
-        dp_read(run.result[0], problem.energy, problem.n * sizeof(float)) == DP_OK &&
-        dp_read(run.result[1], problem.gradient, problem.n * (size_t)problem.dim * sizeof(float)) == DP_OK) {
-        row.error = bench_error(&problem);
-        good = row.error <= BENCH_MAX_ERROR;
-        bench_print(options, &row);
-    }
-    if (!good)
-        fprintf(stderr, "pairwise: %s on both sides, dimension %d: %s\n", row.name, problem.dim,
-                dp_failed(device) ? dp_message(device) : "wrong results");
-    release_results(&run);
-    dp_tensor_release(&run.x);
-    dp_tensor_release(&run.y);
-    bench_close(&problem);
-    dp_clear(device);
-    return good;
+    good = bench_measure(&row.rates, options->seconds, flops, run_both_sides, &run) && print_checked(options, &run, &row);
+    return close_case(device, &run, &problem, &row, good);
 }
 
 typedef struct matmul_run {
