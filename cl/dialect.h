@@ -64,9 +64,12 @@
 #define FLAT_ID (GLOBAL_ID(0) + GLOBAL_ID(1) * (int)get_global_size(0))
 #define LOCAL_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
 
-/* A place in a buffer of floats, and element k from there on: what a loop reads with few address computations. */
+/* A place in a buffer of floats, and element k from there on: what a loop reads with few address computations.
+ * PLACES are an array of them, each set by SET_PLACE. */
 #define PLACE(name, buffer, index) __global const float *const name = (buffer) + (index)
 #define AT_PLACE(name, buffer, k) ((name)[k])
+#define PLACES(name, count) __global const float *name[count]
+#define SET_PLACE(place, buffer, index) ((place) = (buffer) + (index))
 
 #define UNROLL_LOOP _Pragma("unroll")
 #define UNROLL UNROLL_LOOP

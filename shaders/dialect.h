@@ -6,6 +6,8 @@
 #define W 1
 #endif
 
+#define CAT(a, b) a##b
+
 #define IN_(number, type, name)                                                                              \
     layout(std430, binding = number) readonly restrict buffer name##_buffer { type name[]; };
 #define OUT_(number, type, name)                                                                             \
@@ -37,6 +39,8 @@
 
 #define PLACE(name, buffer, index) const int name = (index)
 #define AT_PLACE(name, buffer, k) (buffer[(name) + (k)])
+#define PLACES(name, count) int name[count]
+#define SET_PLACE(place, buffer, index) ((place) = (index))
 
 #define UNROLL_LOOP [[unroll]]
 #define UNROLL UNROLL_LOOP

@@ -1,4 +1,3 @@
-#version 450
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dialect.h"
-#include "../kernels/matmul.body"
+#include "../kernels/contract_direct.body"

@@ -1,3 +1,4 @@
+#version 450
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dialect.h"
-#include "../kernels/matmul.body"
+#include "../kernels/contract_tiles.body"

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A contraction: what matrix products and the three kinds of convolution are to a GPU (kernels/contract.h has the formula).
+ *
+ *     result[b, i, j] = alpha sum_k A[b, i, k] B[b, k, j] + beta C[b, i, j]      i < m, k < depth, j < n[2] n[1] n[0] */
+#ifndef DP_GPU_CONTRACTION_H
+#define DP_GPU_CONTRACTION_H
+
+#include "gpu/step.h"
+#include "gpu/variants.h"
+
+/* Where the elements of A, B, C or the result are. */
+typedef struct dp__contraction_view {
+    dp__buffer *buffer;
+    int64_t offset, batch;
+    int64_t step;      /* from row to row; of B from depth to depth */
+    int64_t column[3]; /* along n[0] (innermost), n[1], n[2]; of A column[0] alone, from depth to depth */
+} dp__contraction_view;
+
+typedef struct dp__contraction {
+    int64_t batches, m, n[3], depth;
+    dp__contraction_view a, b, c, result; /* c is read where beta is not 0 */
+    float alpha, beta;
+    int table;         /* 0: none; 1: steps[k] is where depth k lies in B; 2: steps[2 k] in A, steps[2 k + 1] in B */
+    dp__buffer *steps; /* i32 */
+    bool along_depth;  /* neighbours in B are depths, not columns (where the table hides it) */
+} dp__contraction;
+
+dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call);
+
+#endif
