@@ -15,11 +15,11 @@ static sums convolve(const dp__conv2d_call *call, int64_t n, int64_t k, int64_t 
     sums result = {0, 0, 0};
     for (int64_t c = 0; c < channels; c++) {
         for (int64_t r = 0; r < w->shape.dim[2]; r++) {
-            const int64_t row = p * call->stride[0] - call->padding[0] + r * call->dilation[0];
+            const int64_t row = p * call->stride[0] - call->padding[0][0] + r * call->dilation[0];
             if (row < 0 || row >= x->shape.dim[2])
                 continue;
             for (int64_t s = 0; s < w->shape.dim[3]; s++) {
-                const int64_t column = q * call->stride[1] - call->padding[1] + s * call->dilation[1];
+                const int64_t column = q * call->stride[1] - call->padding[1][0] + s * call->dilation[1];
                 if (column < 0 || column >= x->shape.dim[3])
                     continue;
                 const double weight = (double)dp__ref_floats(
@@ -51,7 +51,7 @@ static double pixel_bound(const dp__conv2d_call *call, const sums *pixel)
 dp_status dp__ref_conv2d(dp_device *device, const dp__conv2d_call *call)
 {
     (void)device;
-    const dp_tensor *out = call->out;
+    const dp_tensor *out = call->y;
     dp__walk walk;
     dp__walk_start(&walk, out->shape.dim, out->shape.rank);
     dp__walk_add(&walk, out->stride, out->offset);

@@ -10,16 +10,16 @@ static dp_status fill_defaults(dp_device *device, const dp_conv2d_params *params
     for (int axis = 0; axis < 2; axis++) {
         call->stride[axis] = params->stride[axis] ? params->stride[axis] : 1;
         call->dilation[axis] = params->dilation[axis] ? params->dilation[axis] : 1;
-        call->padding[axis] = params->padding[axis];
+        call->padding[axis][0] = call->padding[axis][1] = params->padding[axis];
         if (call->stride[axis] < 1)
             return dp__fail(device, DP_ERROR_ARGUMENT, "conv2d: stride[%d] is %d: it must be 1 or more", axis,
                             call->stride[axis]);
         if (call->dilation[axis] < 1)
             return dp__fail(device, DP_ERROR_ARGUMENT, "conv2d: dilation[%d] is %d: it must be 1 or more", axis,
                             call->dilation[axis]);
-        if (call->padding[axis] < 0)
+        if (call->padding[axis][0] < 0)
             return dp__fail(device, DP_ERROR_ARGUMENT, "conv2d: padding[%d] is %d: it must be 0 or more", axis,
-                            call->padding[axis]);
+                            call->padding[axis][0]);
     }
     call->groups = params->groups ? params->groups : 1;
     if (call->groups < 1)
@@ -50,7 +50,7 @@ static dp_status result_shape(dp_device *device, const dp_tensor *x, const dp_te
 {
     *result = (dp_shape){4, {x->shape.dim[0], w->shape.dim[0]}};
     for (int axis = 0; axis < 2; axis++) {
-        const int64_t size = x->shape.dim[2 + axis] + 2 * (int64_t)call->padding[axis];
+        const int64_t size = x->shape.dim[2 + axis] + (int64_t)call->padding[axis][0] + call->padding[axis][1];
         const int64_t kernel = w->shape.dim[2 + axis];
         const int64_t span = kernel > 0 ? (kernel - 1) * call->dilation[axis] + 1 : 0;
         if (kernel < 1 || span > size)
@@ -65,15 +65,15 @@ static dp_status result_shape(dp_device *device, const dp_tensor *x, const dp_te
 static dp_tensor *conv2d(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_conv2d_params *params,
                          bool bound)
 {
-    dp__conv2d_call call = {.x = x, .w = w, .bound = bound};
+    dp__conv2d_call call = {.x = (dp_tensor *)x, .w = (dp_tensor *)w, .bound = bound};
     dp_shape result;
     if (dp__check_device(device) != DP_OK || fill_defaults(device, params, &call) != DP_OK ||
         check_channels(device, x, w, call.groups) != DP_OK || result_shape(device, x, w, &call, &result) != DP_OK)
         return NULL;
-    call.out = dp__tensor_create(device, DP_F32, result);
-    if (call.out && dp_tensor_size(call.out) > 0 && dp__dispatch(device, DP__OP_conv2d, &call) != DP_OK)
-        dp_tensor_release(&call.out);
-    return call.out;
+    call.y = dp__tensor_create(device, DP_F32, result);
+    if (call.y && dp_tensor_size(call.y) > 0 && dp__dispatch(device, DP__OP_conv2d, &call) != DP_OK)
+        dp_tensor_release(&call.y);
+    return call.y;
 }
 
 dp_tensor *dp_conv2d(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_conv2d_params *params)

@@ -138,8 +138,10 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
 {
     const int64_t depth = call->a->shape.dim[call->a->shape.rank - 1], rounds = dp__tuning_of(&gpu->limits).rounds;
     DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
-    if (depth <= rounds)
-        return run_batches(gpu, call);
+    if (depth <= rounds) {
+        DP_CHECK(run_batches(gpu, call));
+        return dp__plan_epilogue(gpu, call->epilogue, call->out);
+    }
     dp_tensor *sum = NULL;
     dp_status status = DP_OK;
     for (int64_t first = 0; status == DP_OK && first < depth; first += rounds) {
@@ -151,5 +153,5 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
         sum = out;
     }
     dp_tensor_release(&sum);
-    return status;
+    return status == DP_OK ? dp__plan_epilogue(gpu, call->epilogue, call->out) : status;
 }
