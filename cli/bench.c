@@ -191,12 +191,12 @@ int cli_bench(int argc, char **argv)
     bool gradient = false;
     bench_job job = {.seconds = 0.5};
     const cli_option options[] = {
-        {"op", "NAME", "matmul, conv2d, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
+        {"op", "NAME", "matmul, conv2d, conv2d_gradient_input, conv2d_gradient_weights,\nconv2d_transposed, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
          .text = &op},
         {"shape", "SHAPE",
          "sizes with x between them, or parameters as in the output:\n"
          "  matmul    MxNxK, 512x512x512      pairwise  NxMxD, 2000x2000x3\n"
-         "  conv2d    NxCxHxWxKxRxS           map, reduce  a number of elements\n"
+         "  conv2d... NxCxHxWxKxRxS           map, reduce  a number of elements\n"
          "  pairwise_smallest  NxMxD, the 8 smallest; others: \"k=32 n=2000 m=2000 d=3\"\n"
          "  gather, scatter_add  NxDxM: M rows of N, D wide",
          .text = &shape},

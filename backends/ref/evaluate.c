@@ -61,7 +61,9 @@ void dp__evaluator_free(dp__evaluator *evaluator)
 static void load(const dp__row *row, int width, double *restrict out)
 {
     const float *data = row->data;
-    if (row->stride == 1)
+    if (row->exact)
+        *out = *row->exact;
+    else if (row->stride == 1)
         for (int c = 0; c < width; c++)
             out[c] = (double)data[c];
     else

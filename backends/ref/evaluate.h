@@ -7,10 +7,13 @@
 
 #include "ref.h"
 
-/* Where a symbol's components lie. */
+/* Where a symbol's components lie. Or, with `exact`, one scalar that is no input but computed: its exact value,
+ * and how far what a kernel has may be from it. */
 typedef struct dp__row {
     const float *data;
     int64_t stride;
+    const double *exact;
+    double error;
 } dp__row;
 
 typedef struct dp__evaluator {

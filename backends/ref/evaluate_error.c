@@ -335,10 +335,15 @@ void dp__evaluate_error(dp__evaluator *evaluator, int n)
     switch (node->kind) {
     case DP__NODE_CONST:
     case DP__NODE_INDEX:
-    case DP__NODE_SYMBOL:
         for (int c = 0; c < width; c++)
             error[c] = settle(value[c], input_error(node, value[c]));
         break;
+    case DP__NODE_SYMBOL: {
+        const dp__row *row = &evaluator->row[node->side][node->symbol];
+        for (int c = 0; c < width; c++)
+            error[c] = settle(value[c], row->exact ? row->error : input_error(node, value[c]));
+        break;
+    }
     case DP__NODE_SUM:
         *error = settle(*value, sum_error(from, from_error, from_width));
         break;

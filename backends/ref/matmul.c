@@ -43,17 +43,23 @@ static double element_bound(const dp__matmul_call *call, double magnitude, doubl
            fabs((double)call->beta) * dp__bound_flush(c) + flushed;
 }
 
-static void write_row(const dp__matmul_call *call, const row_sums *row, int64_t at_c, int64_t at_out)
+/* `index`: of the row's first element. */
+static void write_row(const dp__matmul_call *call, dp__ref_epilogue *epilogue, const row_sums *row, const int64_t *index,
+                      int64_t at_c, int64_t at_out)
 {
     const dp_tensor *a = call->a, *c = call->c, *out = call->out;
     const int last = out->shape.rank - 1;
+    int64_t at[DP_MAX_RANK] = {0};
+    memcpy(at, index, (size_t)last * sizeof *at);
     for (int64_t j = 0; j < out->shape.dim[last]; j++) {
         const double cj = call->beta != 0 ? (double)dp__ref_floats(c)[at_c + j * c->stride[last]] : 0;
-        const double value = (double)call->alpha * row->sum[j] + (double)call->beta * cj;
+        double value = (double)call->alpha * row->sum[j] + (double)call->beta * cj;
+        double error =
+            call->bound ? element_bound(call, row->magnitude[j], row->lost[j], cj, a->shape.dim[last]) : 0;
+        at[last] = j;
+        dp__ref_epilogue_apply(epilogue, at, &value, &error);
         dp__ref_floats(out)[at_out + j * out->stride[last]] =
-            call->bound ? dp__bound_round_up(
-                              element_bound(call, row->magnitude[j], row->lost[j], cj, a->shape.dim[last]))
-                        : (float)value;
+            call->bound ? dp__bound_round_up(error) : (float)value;
     }
 }
 
@@ -63,8 +69,14 @@ dp_status dp__ref_matmul(dp_device *device, const dp__matmul_call *call)
     const int rank = out->shape.rank;
     const size_t n = (size_t)out->shape.dim[rank - 1];
     double *scratch = dp__alloc(n, 3 * sizeof *scratch);
+    dp__ref_epilogue *epilogue = NULL;
     if (!scratch)
         return dp__fail(device, DP_ERROR_MEMORY, "matmul: no memory for a row of %zu sums", n);
+    const dp_status status = dp__ref_epilogue_create(device, call->epilogue, call->bound, &epilogue);
+    if (status != DP_OK) {
+        dp__free(scratch);
+        return status;
+    }
     row_sums row = {scratch, scratch + n, scratch + 2 * n};
 
     /* All axes but the last: the batches, and the rows of a. b stays where it is from row to row. */
@@ -81,8 +93,9 @@ dp_status dp__ref_matmul(dp_device *device, const dp__matmul_call *call)
     for (int64_t t = 0; t < rows; t++, dp__walk_next(&walk)) {
         memset(scratch, 0, n * 3 * sizeof *scratch);
         add_row(a, b, walk.offset[0], walk.offset[1], call->bound, &row);
-        write_row(call, &row, walk.offset[2], walk.offset[3]);
+        write_row(call, epilogue, &row, walk.index, walk.offset[2], walk.offset[3]);
     }
+    dp__ref_epilogue_free(&epilogue);
     dp__free(scratch);
     return DP_OK;
 }

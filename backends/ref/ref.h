@@ -56,6 +56,14 @@ double dp__bound_sums(double count, double chain, int launches);
 /* Relative error of `roundings` roundings in a row. */
 double dp__bound_chain(double roundings);
 
+/* epilogue.c: an op's epilogue, element by element. Of NULL it leaves everything as it is. */
+typedef struct dp__ref_epilogue dp__ref_epilogue;
+dp_status dp__ref_epilogue_create(dp_device *device, const dp__epilogue *epilogue, bool bound, dp__ref_epilogue **result);
+void dp__ref_epilogue_free(dp__ref_epilogue **epilogue);
+/* What is stored for the element at `index` of the result: *value is the op's exact result there and becomes the epilogue's;
+ * *error, how far a kernel's result may be from it, likewise (with `bound`). */
+void dp__ref_epilogue_apply(dp__ref_epilogue *epilogue, const int64_t *index, double *value, double *error);
+
 /* A reduction under way: terms come one by one. */
 typedef struct dp__tally {
     int64_t count;

@@ -19,6 +19,12 @@ DP_API dp_tensor *dp_matmul_bound(dp_device *device, const dp_tensor *a, const d
                                   const dp_matmul_params *params);
 DP_API dp_tensor *dp_conv2d_bound(dp_device *device, const dp_tensor *x, const dp_tensor *w,
                                   const dp_conv2d_params *params);
+DP_API dp_tensor *dp_conv2d_gradient_input_bound(dp_device *device, const dp_tensor *w, const dp_tensor *y_gradient,
+                                                 int64_t height, int64_t width, const dp_conv2d_params *params);
+DP_API dp_tensor *dp_conv2d_gradient_weights_bound(dp_device *device, const dp_tensor *x, const dp_tensor *y_gradient,
+                                                   int64_t rows, int64_t columns, const dp_conv2d_params *params);
+DP_API dp_tensor *dp_conv2d_transposed_bound(dp_device *device, const dp_tensor *x, const dp_tensor *w,
+                                             const dp_conv2d_transposed_params *params);
 DP_API dp_tensor *dp_map_bound(dp_device *device, const char *formula, dp_args args, int output);
 /* argmax and argmin: how far the value at the returned index may be from the best one. */
 DP_API dp_tensor *dp_reduce_bound(dp_device *device, const dp_tensor *x, dp_reduction reduction, unsigned axes);

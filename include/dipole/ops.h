@@ -14,33 +14,76 @@
 extern "C" {
 #endif
 
+/* An epilogue is a formula (docs/formula.md) of one output that matmul and conv2d apply to their result element by element,
+ * with no pass over memory in between where the device's kernel can: "max(result + bias, 0)". The name `result` is the op's own
+ * result; the other names are those of `epilogue_args`, at most DP_MAX_ARGS - 1: f32 tensors that broadcast to the result's
+ * shape (a bias of channels is [K, 1, 1]), or scalars. NULL: none. */
+
 /* C = alpha op(A) op(B) + beta C0. The zero value is the plain product A B. */
 typedef struct dp_matmul_params {
     bool transpose_a, transpose_b; /* op(X) is X with its last two axes exchanged */
     float alpha;                   /* 0 means 1 */
     float beta;
     const dp_tensor *c; /* C0, broadcast to the result's shape; needed where beta is not 0 */
+    const char *epilogue; /* `result` is alpha op(A) op(B) + beta C0; see above */
+    dp_args epilogue_args;
 } dp_matmul_params;
 
 /* Matrix product of f32 tensors. op(A): [..., m, k], op(B): [..., k, n], result: [..., m, n]. Leading axes are batches and
- * broadcast as in NumPy. Any strides. k = 0 gives beta C0. `params` may be NULL. */
+ * broadcast as in NumPy. Any strides. k = 0 gives beta C0 (and its epilogue). `params` may be NULL. */
 DP_API dp_tensor *dp_matmul(dp_device *device, const dp_tensor *a, const dp_tensor *b,
                             const dp_matmul_params *params);
 
 /* Two-dimensional convolution, in the sense of machine learning (cross-correlation). Index 0 is the height (rows), 1 the
- * width. The zero value is stride 1, no padding, dilation 1, one group. */
+ * width. The zero value is stride 1, no padding, dilation 1, one group. x with its padding has at most 2^30 rows and columns. */
 typedef struct dp_conv2d_params {
-    int stride[2];   /* 0 means 1 */
-    int padding[2];  /* zeros on both sides of each axis */
-    int dilation[2]; /* 0 means 1 */
-    int groups;      /* 0 means 1; divides both numbers of channels */
+    int stride[2];        /* 0 means 1 */
+    int padding[2];       /* zeros on both sides of each axis */
+    int extra_padding[2]; /* so many more behind the last row or column than before the first; down to -padding */
+    int dilation[2];      /* 0 means 1 */
+    int groups;           /* 0 means 1; divides both numbers of channels */
+    const char *epilogue; /* see above; of the forward convolution alone */
+    dp_args epilogue_args;
 } dp_conv2d_params;
 
 /* x: [N, C, H, W], w: [K, C / groups, R, S], result: [N, K, P, Q] with
- * P = (H + 2 padding - dilation (R - 1) - 1) / stride + 1 rounded down, Q alike; f32, any strides:
- * y[n,k,p,q] = sum_{c,r,s} w[k,c,r,s] x[n, g C/groups + c, p stride - padding + r dilation, ...], g = k / (K / groups). */
+ * P = (H + 2 padding + extra_padding - dilation (R - 1) - 1) / stride + 1 rounded down, Q alike; f32, any strides:
+ * y[n,k,p,q] = sum_{c,r,s} w[k,c,r,s] x[n, g C/groups + c, p stride - padding + r dilation, ...], g = k / (K / groups).
+ * `params` may be NULL, as in all of these. */
 DP_API dp_tensor *dp_conv2d(dp_device *device, const dp_tensor *x, const dp_tensor *w,
                             const dp_conv2d_params *params);
+
+/* The gradients of L = sum(y_gradient * dp_conv2d(x, w, params)), by x and by w: that is what goes back through a convolution
+ * when y_gradient, [N, K, P, Q], is the gradient by its result. `params` are those of the convolution, without an epilogue (what
+ * is behind the convolution has a derivative of its own: dp_map). Any strides.
+ *
+ * To x: w: [K, C / groups, R, S], result: [N, C, height, width]; P and Q must be what height and width give. */
+DP_API dp_tensor *dp_conv2d_gradient_input(dp_device *device, const dp_tensor *w, const dp_tensor *y_gradient,
+                                           int64_t height, int64_t width, const dp_conv2d_params *params);
+/* To w: x: [N, C, H, W], result: [K, C / groups, rows, columns]; P and Q must be what H, W, rows and columns give. */
+DP_API dp_tensor *dp_conv2d_gradient_weights(dp_device *device, const dp_tensor *x, const dp_tensor *y_gradient,
+                                             int64_t rows, int64_t columns, const dp_conv2d_params *params);
+
+/* Transposed convolution ("deconvolution"): the zero value is stride 1, no padding, dilation 1, one group. */
+typedef struct dp_conv2d_transposed_params {
+    int stride[2];         /* 0 means 1 */
+    int padding[2];        /* rows and columns of the result that are cut off on both sides */
+    int extra_padding[2];  /* so many more behind the last than before the first; down to -padding */
+    int output_padding[2]; /* rows and columns added behind the last: 0 .. max(stride, dilation) - 1 */
+    int dilation[2];       /* 0 means 1 */
+    int groups;            /* 0 means 1; divides both numbers of channels */
+    const char *epilogue;  /* see above */
+    dp_args epilogue_args;
+} dp_conv2d_transposed_params;
+
+/* x: [N, C, H, W], w: [C, K / groups, R, S], result: [N, K, P, Q] with
+ * P = (H - 1) stride - 2 padding - extra_padding + dilation (R - 1) + output_padding + 1, Q alike, at least 1; f32, any strides.
+ * Each x[n,c,h,..] adds w[c,k,r,s] x[n,c,h,..] to y[n, g K/groups + k, h stride - padding + r dilation, ..], g = c / (C / groups):
+ * shapes and values are those of PyTorch's ConvTranspose2d. It is dp_conv2d_gradient_input with the roles named for a layer, so
+ * its own gradients are, with the same padding and an output_padding below stride, dp_conv2d(gradient, w) by x, and
+ * dp_conv2d_gradient_weights(gradient, x, R, S) by w. */
+DP_API dp_tensor *dp_conv2d_transposed(dp_device *device, const dp_tensor *x, const dp_tensor *w,
+                                       const dp_conv2d_transposed_params *params);
 
 /* A formula (see docs/formula.md) element by element. Tensors that it names are f32 and broadcast against each other
  * as in NumPy; other names are scalars of the call. The result has the broadcast shape. */

@@ -53,6 +53,10 @@ dp_status dp__gpu_refuse_bound(dp__gpu *gpu, bool bound);
 dp_status dp__profile_reset(dp__gpu *gpu, bool on);
 void dp__profile_free(dp__gpu *gpu);
 
+/* plans/epilogue.c: applies an op's epilogue to its result `out`, in place, as a map. NULL: nothing to do. For plans whose kernels
+ * do not do it themselves. */
+dp_status dp__plan_epilogue(dp__gpu *gpu, const dp__epilogue *epilogue, dp_tensor *out);
+
 /* tuning.c: parameters that suit a device, by its kind until measured ones are there. */
 typedef struct dp__tuning {
     int width;        /* lanes of the explicit vectors, W */

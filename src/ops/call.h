@@ -25,21 +25,53 @@ typedef struct dp__random_call {
     dp_tensor *out;
 } dp__random_call;
 
-/* out = alpha a b + beta c. Transposes are in the strides: a is [B.., m, k], b [B.., k, n], c (NULL with beta 0) and out
- * [B.., m, n], all of the same rank and batch shape; broadcast batches have stride 0. */
+/* What is done to an op's result element by element before it is stored. `expr` has one scalar output; its symbol
+ * `result_symbol` is the result itself, each other one is `in[s]`, broadcast to the result's shape (strides), or where that is
+ * NULL the scalar `scalar[s]`. The expression is as the user wrote it: not simplified yet. */
+typedef struct dp__epilogue {
+    const dp__expr *expr;
+    int result_symbol;
+    const dp_tensor *in[DP_MAX_ARGS];
+    float scalar[DP_MAX_ARGS];
+} dp__epilogue;
+
+/* out = epilogue(alpha a b + beta c). Transposes are in the strides: a is [B.., m, k], b [B.., k, n], c (NULL with beta 0) and
+ * out [B.., m, n], all of the same rank and batch shape; broadcast batches have stride 0. */
 typedef struct dp__matmul_call {
     const dp_tensor *a, *b, *c;
     dp_tensor *out;
     float alpha, beta;
+    const dp__epilogue *epilogue; /* NULL: none */
     bool bound;
 } dp__matmul_call;
 
+/* The three products of one convolution. With h(p, r) = p stride - padding before + r dilation, and columns alike, they are sums
+ * over all but the indices of what is written, where h and its column are inside of x:
+ *   FORWARD            y[n,k,p,q] = sum  w[k,c,r,s] x[n,h(p,r),..]
+ *   GRADIENT_INPUT     x[n,c,h,..] = sum  w[k,c,r,s] y[n,k,p,q]  over h(p, r) = h
+ *   GRADIENT_WEIGHTS   w[k,c,r,s] = sum  x[n,c,h(p,r),..] y[n,k,p,q]
+ * c and k in one of `groups` groups. x: [N, C, H, W], w: [K, C / groups, R, S], y: [N, K, P, Q]. The kind's own one is the
+ * output; the other two are only read and have any strides. P follows from H but for a rest that no window reaches; where x is
+ * the output of a transposed convolution, H may also be larger than what the windows cover: padding[axis][1] is then less than
+ * 0. A kernel needs the sizes and padding[axis][0] alone. */
+typedef enum dp__conv2d_kind {
+    DP__CONV2D_FORWARD,
+    DP__CONV2D_GRADIENT_INPUT,
+    DP__CONV2D_GRADIENT_WEIGHTS
+} dp__conv2d_kind;
+
 typedef struct dp__conv2d_call {
-    const dp_tensor *x, *w; /* [N, C, H, W] and [K, C / groups, R, S], any strides */
-    dp_tensor *out;         /* [N, K, P, Q] */
-    int stride[2], padding[2], dilation[2], groups; /* with the defaults filled in */
+    dp__conv2d_kind kind;
+    dp_tensor *x, *w, *y;
+    int stride[2], dilation[2], padding[2][2], groups; /* by axis, height first; padding: before, behind; defaults filled in */
+    const dp__epilogue *epilogue;                      /* of FORWARD and GRADIENT_INPUT; NULL: none */
     bool bound;
 } dp__conv2d_call;
+
+static inline dp_tensor *dp__conv2d_out(const dp__conv2d_call *call)
+{
+    return call->kind == DP__CONV2D_FORWARD ? call->y : call->kind == DP__CONV2D_GRADIENT_INPUT ? call->x : call->w;
+}
 
 /* Element by element. Symbol s of the formula is `in[s]`, broadcast to the shape of the outputs (strides), or where that is
  * NULL the scalar `scalar[s]`. Outputs have any strides; an output may be the same view as an input. */

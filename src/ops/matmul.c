@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/call.h"
+#include "ops/epilogue.h"
 #include <dipole/bound.h>
 #include <math.h>
 
@@ -80,6 +80,21 @@ static dp_status check_c(dp_device *device, const dp_matmul_params *params, cons
     return DP_OK;
 }
 
+static dp_status run(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_matmul_params *params,
+                     const dp_shape *batch, const dp__epilogue *epilogue, dp_tensor *out, bool bound)
+{
+    dp_tensor *view_a = operand(a, params->transpose_a, batch), *view_b = operand(b, params->transpose_b, batch);
+    dp_tensor *view_c = params->beta != 0 ? dp_broadcast((dp_tensor *)params->c, out->shape) : NULL;
+    const dp__matmul_call call = {.a = view_a, .b = view_b, .c = view_c, .out = out, .beta = params->beta,
+                                  .alpha = params->alpha != 0 ? params->alpha : 1, .epilogue = epilogue, .bound = bound};
+    const bool ready = view_a && view_b && (view_c || params->beta == 0);
+    const dp_status status = ready ? dp__dispatch(device, DP__OP_matmul, &call) : DP_ERROR_MEMORY;
+    dp_tensor_release(&view_a);
+    dp_tensor_release(&view_b);
+    dp_tensor_release(&view_c);
+    return status;
+}
+
 static dp_tensor *matmul(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_matmul_params *params,
                          bool bound)
 {
@@ -91,18 +106,13 @@ static dp_tensor *matmul(dp_device *device, const dp_tensor *a, const dp_tensor 
         check_c(device, params, &result) != DP_OK)
         return NULL;
     dp_tensor *out = dp__tensor_create(device, DP_F32, result);
-    if (!out || dp_tensor_size(out) == 0)
-        return out;
-    dp_tensor *view_a = operand(a, params->transpose_a, &batch), *view_b = operand(b, params->transpose_b, &batch);
-    dp_tensor *view_c = params->beta != 0 ? dp_broadcast((dp_tensor *)params->c, result) : NULL;
-    const dp__matmul_call call = {.a = view_a, .b = view_b, .c = view_c, .out = out, .beta = params->beta,
-                                  .alpha = params->alpha != 0 ? params->alpha : 1, .bound = bound};
-    const bool ready = view_a && view_b && (view_c || params->beta == 0);
-    if (!ready || dp__dispatch(device, DP__OP_matmul, &call) != DP_OK)
+    dp__epilogue epilogue = {0};
+    if (out && dp__epilogue_create(device, "matmul", params->epilogue, params->epilogue_args, &result, &epilogue) != DP_OK)
         dp_tensor_release(&out);
-    dp_tensor_release(&view_a);
-    dp_tensor_release(&view_b);
-    dp_tensor_release(&view_c);
+    if (out && dp_tensor_size(out) > 0 &&
+        run(device, a, b, params, &batch, epilogue.expr ? &epilogue : NULL, out, bound) != DP_OK)
+        dp_tensor_release(&out);
+    dp__epilogue_free(&epilogue);
     return out;
 }
 

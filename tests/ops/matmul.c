@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products. ta, tb: transposes. ab, bb: batch axes of a and b. al, bl, cl: layouts (see ops.h). c:
  * what C0 is (full, row, column, scalar); alpha, beta. */
-#include "ops.h"
+#include "epilogue.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,6 +12,7 @@ typedef struct state {
     dp_shape shape_c;
     dp_tensor *a, *b, *c;
     dp_matmul_params params;
+    ops_epilogue epilogue;
 } state;
 
 static dp_shape with_matrix(dp_shape batch, int64_t rows, int64_t columns, bool transposed)
@@ -69,6 +70,9 @@ static void setup(ops_run *run)
     s->a = ops_input(run, DP_F32, a, ops_word(run, "al", "", layout, sizeof layout), fill);
     s->b = ops_input(run, DP_F32, b, ops_word(run, "bl", "", layout, sizeof layout), fill);
     setup_c(run);
+    ops_epilogue_setup(run, s->shape, DP_SHAPE(s->n), &s->epilogue);
+    s->params.epilogue = s->epilogue.text;
+    s->params.epilogue_args = s->epilogue.args;
     run->flops = 2.0 * (double)s->k * (double)ops_size(s->shape);
     run->bytes = 4.0 * (double)(ops_size(a) + ops_size(b) + ops_size(s->shape));
 }
@@ -109,6 +113,7 @@ static void expect(ops_run *run, int result, double *values)
         if (c)
             values[t] += (double)s->params.beta * (double)c[ops_ravel_broadcast(s->shape_c, s->shape, index)];
     }
+    ops_epilogue_expect(run, &s->epilogue, values);
 }
 
 static void cases(ops_list *list)
@@ -159,6 +164,12 @@ static void cases(ops_list *list)
     ops_add(list, false, "m=40 n=50 k=60 al=bcast bl=bcast ta=1");
     ops_add(list, false, "m=21 n=22 k=23 ab=2x3 bb=2x3 al=rev bl=step");
     ops_add(list, false, "m=21 n=22 k=23 ab=5 bb=5 al=chain bl=rows tb=1");
+    ops_add(list, true, "m=3 n=4 k=2 e=relu");
+    ops_add(list, false, "m=33 n=17 k=20 e=relu alpha=2 beta=-0.5 c=row");
+    ops_add(list, false, "m=21 n=22 k=23 ab=2x3 bb=3 e=swish zl=rev");
+    ops_add(list, false, "m=1 n=2 k=100003 e=relu"); /* after the last slice of k alone */
+    ops_add(list, false, "m=9 n=17 k=0 e=relu");
+    ops_add(list, false, "m=9 n=0 k=3 e=relu");
 }
 
 static void bench(ops_list *list)
@@ -172,7 +183,7 @@ static void bench(ops_list *list)
 
 const ops_op ops_matmul = {
     .name = "matmul",
-    .keys = "m n k ta tb ab bb al bl cl c alpha beta",
+    .keys = "m n k ta tb ab bb al bl cl c alpha beta" OPS_EPILOGUE_KEYS,
     .shape = "m n k",
     .state_size = sizeof(state),
     .cases = cases,

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const ops_op ops_copy, ops_random, ops_matmul, ops_conv2d, ops_map, ops_reduce, ops_gather,
+extern const ops_op ops_copy, ops_random, ops_matmul, ops_conv2d, ops_conv2d_gradient_input,
+    ops_conv2d_gradient_weights, ops_conv2d_transposed, ops_map, ops_reduce, ops_gather,
     ops_scatter_add, ops_pairwise, ops_pairwise_batch, ops_pairwise_smallest, ops_potential;
 
 static const ops_op *const table[] = {
     &ops_copy,   &ops_random,      &ops_matmul,   &ops_conv2d,           &ops_map,       &ops_reduce,
     &ops_gather, &ops_scatter_add, &ops_pairwise, &ops_pairwise_smallest, &ops_potential,
-    &ops_pairwise_batch,
+    &ops_pairwise_batch, &ops_conv2d_gradient_input, &ops_conv2d_gradient_weights, &ops_conv2d_transposed,
 };
 
 /* The layouts below use at most one more element than this many times an axis. */

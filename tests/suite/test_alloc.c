@@ -102,6 +102,35 @@ static dp_status primitives(dp_device *device)
     return dp_failed(device);
 }
 
+static dp_status convolutions(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(1, 2, 4, 4), -1, 1), *w = dp_uniform(device, 2, DP_SHAPE(2, 2, 2, 2), -1, 1);
+    dp_tensor *y = dp_uniform(device, 3, DP_SHAPE(1, 2, 3, 3), -1, 1), *bias = dp_full(device, DP_F32, DP_SHAPE(2, 1, 1), 1);
+    const dp_args args = DP_ARGS({"b", bias, 0}, {.name = "s", .scalar = 2});
+    const dp_matmul_params product = {.epilogue = "s * result", .epilogue_args = DP_ARGS({.name = "s", .scalar = 2})};
+    const dp_conv2d_params conv = {.epilogue = "max(s * result + b, 0)", .epilogue_args = args};
+    const dp_conv2d_transposed_params turned = {.stride = {2, 2}, .epilogue = "s * result + b", .epilogue_args = args};
+    dp_tensor *list[] = {
+        dp_conv2d(device, x, w, &conv),
+        dp_conv2d_bound(device, x, w, &conv),
+        dp_conv2d_gradient_input(device, w, y, 4, 4, NULL),
+        dp_conv2d_gradient_input_bound(device, w, y, 4, 4, NULL),
+        dp_conv2d_gradient_weights(device, x, y, 2, 2, NULL),
+        dp_conv2d_gradient_weights_bound(device, x, y, 2, 2, NULL),
+        dp_conv2d_transposed(device, y, w, &turned),
+        dp_conv2d_transposed_bound(device, y, w, &turned),
+        dp_matmul(device, x, x, &product),
+        dp_matmul_bound(device, x, x, &product),
+        x,
+        w,
+        y,
+        bias,
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 static dp_status formulas(dp_device *device)
 {
     dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(5, 3), -1, 1),
@@ -298,6 +327,12 @@ static void test_primitives(void **state)
     fail_each(primitives, false);
 }
 
+static void test_convolutions(void **state)
+{
+    (void)state;
+    fail_each(convolutions, false);
+}
+
 static void test_formulas(void **state)
 {
     (void)state;
@@ -353,7 +388,7 @@ int main(void)
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_problems),      cmocka_unit_test(test_convolutions),
         cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);

@@ -253,7 +253,7 @@ static void conv2d(dp_device *device)
     refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.dilation = {INT32_MAX, INT32_MAX}}),
             ARGUMENT, "w ");
     refused(device, dp_conv2d(device, x, w, &(dp_conv2d_params){.padding = {INT32_MAX, INT32_MAX}}), ARGUMENT,
-            "shape");
+            "padding");
     dp_tensor_release(&x);
     dp_tensor_release(&w);
     dp_tensor_release(&half);

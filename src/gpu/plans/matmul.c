@@ -87,8 +87,10 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
 {
     const int64_t depth = call->a->shape.dim[call->a->shape.rank - 1], rounds = dp__tuning_of(&gpu->limits).rounds;
     DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
-    if (depth <= rounds / 2 || call->beta == 0)
-        return run_batches(gpu, call);
+    if (depth <= rounds / 2 || call->beta == 0) {
+        DP_CHECK(run_batches(gpu, call));
+        return dp__plan_epilogue(gpu, call->epilogue, call->out);
+    }
     dp_tensor *sum = NULL;
     dp_status status = DP_OK;
     for (int64_t first = 0; status == DP_OK && first < depth; first += rounds / 2) {
@@ -100,5 +102,5 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
         sum = out;
     }
     dp_tensor_release(&sum);
-    return status;
+    return status == DP_OK ? dp__plan_epilogue(gpu, call->epilogue, call->out) : status;
 }
