@@ -164,7 +164,7 @@ static contract_plan make_plan(const dp__gpu *gpu, const dp__contraction *call)
     plan.unit_step = call->b.column[0] == 1 || call->b.column[0] == 2 ? (int)call->b.column[0] : 0;
     plan.along_depth = call->table ? call->along_depth : call->b.column[0] != 1 && call->b.step == 1;
     if (is_kernel(variant, "contract_panels"))
-        plan.unit = choose_unit(call->n[0], plan.width);
+        plan.unit = plan.along_depth && call->table ? 1 : choose_unit(call->n[0], plan.width);
     choose_slices(&plan, call, gpu, count_tiles(&plan, call, gpu));
     return plan;
 }

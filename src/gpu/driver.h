@@ -89,6 +89,7 @@ struct dp__gpu {
     bool profiling;
     struct dp__profile *profile;
     struct dp__kernel_cache *cache;
+    struct dp__table_cache *tables;
 };
 
 /* gpu/profile.c. `name` is a kernel's; seconds of one launch. */

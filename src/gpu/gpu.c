@@ -22,6 +22,7 @@ void dp__gpu_close(dp_device *device)
 {
     dp__gpu *gpu = device->state;
     gpu->driver->wait(gpu);
+    dp__table_cache_free(gpu);
     dp__kernel_cache_free(gpu);
     dp__profile_free(gpu);
     gpu->driver->close(gpu);

@@ -44,8 +44,10 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
         own.driver.glsl ? DP_MIN2(gpu->limits.max_vector, 4u) : gpu->limits.max_vector;
     own.gpu.driver = &own.driver;
     own.gpu.cache = NULL;
+    own.gpu.tables = NULL;
     own.gpu.profiling = false;
     const dp_status status = dp__gpu_plan(&own.gpu, op, call);
+    dp__table_cache_free(&own.gpu);
     dp__kernel_cache_free(&own.gpu);
     return status;
 }

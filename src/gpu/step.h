@@ -46,6 +46,10 @@ void dp__kernel_cache_free(dp__gpu *gpu);
 /* The complete source of a step's kernel in one dialect. False where memory is out or there is no such source. */
 bool dp__step_source(const dp__step *step, bool glsl, dp__text *text);
 
+/* tables.c: a buffer with these numbers, which the device keeps for the next call that asks for the same. */
+dp_status dp__table_find(dp__gpu *gpu, const int32_t *values, size_t count, dp__buffer **buffer);
+void dp__table_cache_free(dp__gpu *gpu);
+
 /* gpu.c: error bounds are for the reference alone. */
 dp_status dp__gpu_refuse_bound(dp__gpu *gpu, bool bound);
 
