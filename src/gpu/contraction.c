@@ -161,8 +161,9 @@ static contract_plan make_plan(const dp__gpu *gpu, const dp__contraction *call)
     plan.group_x = variant->group_x;
     plan.group_y = variant->group_y;
     plan.unit = plan.width;
-    plan.unit_step = call->b.column[0] == 1 || call->b.column[0] == 2 ? (int)call->b.column[0] : 0;
-    plan.along_depth = call->table ? call->along_depth : call->b.column[0] != 1 && call->b.step == 1;
+    plan.along_depth = call->table ? call->along_depth > 0 : call->b.column[0] != 1 && call->b.step == 1;
+    const int64_t apart = !plan.along_depth ? call->b.column[0] : call->table ? call->along_depth : 1;
+    plan.unit_step = apart == 1 || apart == 2 ? (int)apart : 0;
     if (is_kernel(variant, "contract_panels"))
         plan.unit = plan.along_depth && call->table ? 1 : choose_unit(call->n[0], plan.width);
     choose_slices(&plan, call, gpu, count_tiles(&plan, call, gpu));

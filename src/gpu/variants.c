@@ -65,7 +65,8 @@ static uint64_t local_bytes(const dp__variant *variant)
     const uint64_t columns = (uint64_t)variant->vectors * (uint64_t)variant->width * variant->group_x;
     const uint64_t rows = (uint64_t)variant->rows * variant->group_y;
     const uint64_t staged = variant->width > 1 ? columns : rows + 4 + columns + 4;
-    return 4 * (uint64_t)variant->depth * staged;
+    const uint64_t panels = strcmp(variant->kernel, "contract_panels") == 0 ? 8 : 1;
+    return 4 * (uint64_t)variant->depth * staged * panels;
 }
 
 bool dp__variant_fits(const dp__variant *variant, const dp__gpu_limits *limits, bool glsl)

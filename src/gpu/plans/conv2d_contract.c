@@ -156,7 +156,7 @@ static dp_status run_weights(dp__gpu *gpu, const dp__conv2d_call *call, const im
             }
     dp__contraction product = {
         .batches = call->groups, .m = k, .n = {wd[3], wd[2], wd[1]}, .depth = yd[0] * yd[2] * yd[3], .alpha = 1, .table = 2,
-        .along_depth = true,
+        .along_depth = call->stride[1] * xs[3],
         .a = {call->y->buffer, call->y->offset, k * ys[1], ys[1], {0}},
         .b = {x->tensor->buffer, x->tensor->offset, wd[1] * xs[1], 0, {call->dilation[1] * xs[3], call->dilation[0] * xs[2], xs[1]}},
         .result = {call->w->buffer, call->w->offset, k * size, size, {1, wd[3], wd[2] * wd[3]}}};
