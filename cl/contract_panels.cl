@@ -38,6 +38,7 @@
 #define STORE_4(v, to) vstore4(v, 0, to)
 #define STORE_8(v, to) vstore8(v, 0, to)
 #define STORE_16(v, to) vstore16(v, 0, to)
+#define STORE_SUM(v, to) CAT(vstore, W)(v, 0, to)
 #define LOAD_UNIT(from) CAT(LOAD_, U)(from)
 #define STORE_UNIT(v, to) CAT(STORE_, U)(v, to)
 
@@ -168,11 +169,14 @@ KERNEL_BEGIN(contract_panels)
                             }
                         }
                     } else {
+                        float sums[MR * NR]; /* apart, so that `sum` is never indexed and stays in registers */
+                        UNROLL for (int s = 0; s < MR * NV; s++)
+                            STORE_SUM(sum[s], sums + s * W);
                         for (int s = 0; s < MR * NR; s++) {
                             const int row = q * MR + s / NR, u = first_u + s % NR / U, t = s % U;
                             if (row < m && t >= own[u]) {
                                 const int at = result_at[u] + row * result_row + t * result_0;
-                                float value = LANE(sum[s / W], s % W);
+                                float value = sums[s];
                                 if (k0 > first_k)
                                     value += result[at];
                                 if (last && alpha != 1.0f)
