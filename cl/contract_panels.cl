@@ -65,6 +65,17 @@ static void store_transposed(float8 a, float8 b, float8 c, float8 d, float8 e, f
     vstore8((float8)(l3.hi, r3.hi), 0, to + 7 * NR);
 }
 
+static REAL load_apart(__global const float *from, int apart)
+{
+    if (apart == 1)
+        return CAT(vload, W)(0, from);
+    REAL v;
+    for (int t = 0; t < W; t++)
+        SET_LANE(v, t, from[t * apart]);
+    return v;
+}
+#define LOAD_APART(from, apart) load_apart(from, apart)
+
 KERNEL_BEGIN(contract_panels)
     const int row_units = (n0 + U - 1) / U, units = row_units * n1 * n2;
     const int panels_n = (units + UNITS - 1) / UNITS, panels_m = (m + MR - 1) / MR;
@@ -124,11 +135,13 @@ KERNEL_BEGIN(contract_panels)
             for (int p = 0; p < own_panels; p++) {
                 __local const float *const panel = tile + p * KC * NR;
                 const int first_u = p * UNITS;
-                /* Whether each vector is one run of the result. */
-                bool whole = result_0 == 1 && (beta == 0.0f || U == W);
-                for (int u = 0; u < UNITS; u++)
+                /* Whether each vector is one run of the result, or a unit of it. */
+                bool whole = result_0 == 1 && (beta == 0.0f || U == W), strided = U == W;
+                for (int u = 0; u < UNITS; u++) {
+                    strided = strided && own[first_u + u] == 0;
                     whole = whole && own[first_u + u] == 0 &&
                             result_at[first_u + u] == result_at[first_u + u * U / W * W / U] + u * U % W;
+                }
                 for (int q = first_q; q < end_q; q++) {
                     PLACES(a_places, MR);
                     REAL sum[MR * NV];
@@ -147,7 +160,7 @@ KERNEL_BEGIN(contract_panels)
                                 sum[r * NV + v] = FMA(a_value, b_values[v], sum[r * NV + v]);
                         }
                     }
-                    if (whole) {
+                    if (whole || strided) {
                         UNROLL for (int r = 0; r < MR; r++) {
                             const int row = q * MR + r;
                             if (row < m) {
@@ -156,15 +169,16 @@ KERNEL_BEGIN(contract_panels)
                                     const int from = c_at[first_u + v * W / U] + row * c_row;
                                     REAL value = sum[r * NV + v];
                                     if (k0 > first_k)
-                                        value += LOAD(result, at);
+                                        value += LOAD_APART(result + at, whole ? 1 : result_0);
                                     if (last && alpha != 1.0f)
                                         value *= alpha;
-                                    if (last && beta != 0.0f && c_0 == 1)
-                                        value += beta * LOAD(c, from);
-                                    else if (last && beta != 0.0f)
-                                        for (int t = 0; t < W; t++)
-                                            SET_LANE(value, t, LANE(value, t) + beta * c[from + t * c_0]);
-                                    STORE(result, at, value);
+                                    if (last && beta != 0.0f)
+                                        value += beta * LOAD_APART(c + from, c_0);
+                                    if (whole)
+                                        STORE(result, at, value);
+                                    else
+                                        UNROLL for (int t = 0; t < W; t++)
+                                            result[at + t * result_0] = LANE(value, t);
                                 }
                             }
                         }

@@ -66,15 +66,25 @@ static const dp__variant *first_that_suits(const dp__gpu *gpu, const dp__contrac
 /* Before anything was measured: by the kind of device and the size of the call. */
 static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction *call)
 {
+    static const char *const cpu_row[] = {"direct_1x32", "direct_4x4", NULL};
+    static const char *const cpu_low[] = {"direct_4x24", "direct_4x4", NULL};
     static const char *const cpu_small[] = {"direct_12x32", "direct_6x16", "direct_4x4", NULL};
+    static const char *const cpu_apart[] = {"panels_12x32", "panels_6x16_k512", "panels_4x16", "direct_4x4", NULL};
     static const char *const cpu[] = {"panels_12x32", "panels_6x16", "panels_4x16", "direct_4x4", NULL};
     static const char *const software[] = {"direct_4x8v", "direct_4x4v", "direct_4x4", NULL};
     static const char *const small[] = {"tiles_32x32", "direct_4x4", NULL};
     static const char *const large[] = {"tiles_64x64", "tiles_32x32", "direct_4x4", NULL};
     const double rows = (double)call->m, columns = (double)columns_of(call);
-    if (gpu->limits.type == DP_DEVICE_CPU)
+    if (gpu->limits.type == DP_DEVICE_CPU) {
+        const bool little = rows * columns * (double)call->depth < SMALL_WORK;
+        const bool direct = call->b.column[0] == 1; /* no panel is copied: it would be used too seldom */
         return first_that_suits(gpu, call,
-                                rows * columns * (double)call->depth < SMALL_WORK && call->b.column[0] == 1 ? cpu_small : cpu);
+                                direct && call->m == 1             ? cpu_row
+                                : direct && call->m <= 8           ? cpu_low
+                                : direct && little                 ? cpu_small
+                                : call->result.column[0] != 1 ? cpu_apart
+                                                                   : cpu);
+    }
     if (gpu->limits.type == DP_DEVICE_SOFTWARE_GPU)
         return first_that_suits(gpu, call, software);
     return first_that_suits(gpu, call, rows * columns * (double)call->batches < 64.0 * 64 * 4 * gpu->limits.compute_units ? small : large);

@@ -25,9 +25,10 @@ static const dp__variant variants[] = {
     DIRECT("direct_8x8v", DP__ON_SOFTWARE, 4, 8, 2, 8, 8),
     DIRECT("direct_6x16", DP__ON_CPU, 8, 6, 2, 1, 1),
     DIRECT("direct_4x24", DP__ON_CPU, 8, 4, 3, 1, 1),
+    DIRECT("direct_1x32", DP__ON_CPU, 8, 1, 4, 1, 1),
     DIRECT("direct_12x32", DP__ON_CPU, 16, 12, 2, 1, 1),
     PANELS("panels_6x16", 8, 6, 2, 256),
-    PANELS("panels_6x16_k384", 8, 6, 2, 384),
+    PANELS("panels_6x16_k512", 8, 6, 2, 512),
     PANELS("panels_4x24", 8, 4, 3, 192),
     PANELS("panels_4x16", 4, 4, 4, 256), /* 128-bit registers */
     PANELS("panels_12x32", 16, 12, 2, 192), /* 512-bit registers */

@@ -3,7 +3,7 @@
  * zeros around them, and the kernels add that to where their pixels lie.
  *
  *     FORWARD            rows k, columns (n, p, q), depths (c, r, s):  w times x
- *     GRADIENT_INPUT     rows c, columns (n, i, j), depths (k, r, s):  w times y, once for each h mod stride, w mod stride:
+ *     GRADIENT_INPUT     rows c, columns (n, i, j), depths (r, s, k):  w times y, once for each h mod stride, w mod stride:
  *                        there h = i stride + phase, and the taps are those of which r dilation is phase + padding mod stride
  *     GRADIENT_WEIGHTS   rows k, columns (c, r, s), depths (n, p, q):  y times x */
 #include "gpu/contraction.h"
@@ -191,7 +191,7 @@ static taps taps_of(const dp__conv2d_call *call, int axis, int64_t phase)
     return result;
 }
 
-/* w as [groups C/groups, K/groups, taps of the phase] in one run: the rows of the contraction are input channels. */
+/* w as [groups, C/groups, taps of the phase, K/groups] in one run: the rows of the contraction are input channels. */
 static dp_tensor *turn_weights(dp__gpu *gpu, const dp__conv2d_call *call, const taps met[2])
 {
     const dp_tensor *w = call->w;
@@ -199,9 +199,9 @@ static dp_tensor *turn_weights(dp__gpu *gpu, const dp__conv2d_call *call, const 
     dp_tensor *view = dp__tensor_view((dp_tensor *)w);
     if (!view)
         return NULL;
-    view->shape = DP_SHAPE(call->groups, w->shape.dim[1], k, met[0].count, met[1].count);
-    const int64_t strides[] = {k * w->stride[0], w->stride[1], w->stride[0], met[0].step * w->stride[2],
-                               met[1].step * w->stride[3]};
+    view->shape = DP_SHAPE(call->groups, w->shape.dim[1], met[0].count, met[1].count, k);
+    const int64_t strides[] = {k * w->stride[0], w->stride[1], met[0].step * w->stride[2], met[1].step * w->stride[3],
+                               w->stride[0]};
     for (int axis = 0; axis < 5; axis++)
         view->stride[axis] = strides[axis];
     view->offset += met[0].first * w->stride[2] + met[1].first * w->stride[3];
@@ -223,9 +223,9 @@ static dp_status run_phase(dp__gpu *gpu, const dp__conv2d_call *call, const imag
     steps table;
     dp_status status = allocate_steps(gpu, depth, &table);
     size_t at = 0;
-    for (int64_t out = 0; status == DP_OK && out < k; out++)
-        for (int64_t r = 0; r < met[0].count; r++)
-            for (int64_t s = 0; s < met[1].count; s++)
+    for (int64_t r = 0; status == DP_OK && r < met[0].count; r++)
+        for (int64_t s = 0; s < met[1].count; s++)
+            for (int64_t out = 0; out < k; out++)
                 table.values[at++] = (int32_t)(
                     out * ys[1] + (axis_place(call, 0, phase[0], met[0].first + r * met[0].step) + y->before[0]) * ys[2] +
                     (axis_place(call, 1, phase[1], met[1].first + s * met[1].step) + y->before[1]) * ys[3]);
