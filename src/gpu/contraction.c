@@ -40,6 +40,12 @@ static int choose_unit(int64_t n, int most)
     return best;
 }
 
+/* Whether A and B both lie along their depths. */
+static bool is_dot(const dp__contraction *call)
+{
+    return call->table == 0 && call->n[1] == 1 && call->n[2] == 1 && call->a.column[0] == 1 && call->b.step == 1;
+}
+
 /* Whether a row of the table can do this call as it is. */
 static bool suits(const dp__variant *variant, const dp__gpu *gpu, const dp__contraction *call)
 {
@@ -47,6 +53,8 @@ static bool suits(const dp__variant *variant, const dp__gpu *gpu, const dp__cont
         return false;
     if (is_kernel(variant, "contract_panels"))
         return call->depth > 0; /* its loop over blocks of depths writes the result */
+    if (is_kernel(variant, "contract_dot"))
+        return is_dot(call);
     if (is_kernel(variant, "contract_direct") && variant->width > 1)
         return call->b.column[0] == 1 && call->n[0] >= variant->width;
     return true;
@@ -66,6 +74,7 @@ static const dp__variant *first_that_suits(const dp__gpu *gpu, const dp__contrac
 /* Before anything was measured: by the kind of device and the size of the call. */
 static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction *call)
 {
+    static const char *const dot[] = {"dot_4x2_w16", "dot_4x2_w8", "dot_4x1v", "dot_4x1", NULL};
     static const char *const cpu_row[] = {"direct_1x32", "direct_4x4", NULL};
     static const char *const cpu_low[] = {"direct_4x24", "direct_4x4", NULL};
     static const char *const cpu_small[] = {"direct_12x32", "direct_6x16", "direct_4x4", NULL};
@@ -75,6 +84,8 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     static const char *const small[] = {"tiles_32x32", "direct_4x4", NULL};
     static const char *const large[] = {"tiles_64x64", "tiles_32x32", "direct_4x4", NULL};
     const double rows = (double)call->m, columns = (double)columns_of(call);
+    if (is_dot(call) && DP_MIN2(rows, columns) <= 4)
+        return first_that_suits(gpu, call, dot);
     if (gpu->limits.type == DP_DEVICE_CPU) {
         const bool little = rows * columns * (double)call->depth < SMALL_WORK;
         const bool direct = call->b.column[0] == 1; /* no panel is copied: it would be used too seldom */
@@ -113,6 +124,8 @@ static int64_t count_tiles(contract_plan *plan, const dp__contraction *call, con
     if (is_kernel(variant, "contract_tiles"))
         return DP_CEIL_DIV(call->m, (int64_t)variant->rows * plan->group_y) *
                DP_CEIL_DIV(columns_of(call), (int64_t)variant->vectors * plan->group_x);
+    if (is_kernel(variant, "contract_dot"))
+        return DP_CEIL_DIV(call->m, variant->rows) * DP_CEIL_DIV(call->n[0], variant->vectors);
     if (is_kernel(variant, "contract_direct")) {
         shrink_group(plan, call, units);
         return DP_CEIL_DIV(call->m, (int64_t)variant->rows * plan->group_y) *
@@ -262,8 +275,34 @@ static dp_status run_slices(dp__gpu *gpu, const contract_plan *plan, const dp__c
     return status;
 }
 
+/* The same product with its sides exchanged, C' = B' A', so that the few columns of a high matrix become rows: their neighbours are then
+ * those of A. */
+static dp__contraction exchanged(const dp__contraction *call)
+{
+    dp__contraction other = *call;
+    other.m = call->n[0];
+    other.n[0] = call->m;
+    other.a = call->b;
+    other.a.step = call->b.column[0];
+    other.a.column[0] = call->b.step;
+    other.b = call->a;
+    other.b.step = call->a.column[0];
+    other.b.column[0] = call->a.step;
+    other.c.step = call->c.column[0];
+    other.c.column[0] = call->c.step;
+    other.result.step = call->result.column[0];
+    other.result.column[0] = call->result.step;
+    return other;
+}
+
 dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call)
 {
+    dp__contraction other;
+    if (call->table == 0 && call->n[1] == 1 && call->n[2] == 1 && call->n[0] <= 8 && call->n[0] < call->m &&
+        call->a.step == 1 && call->a.column[0] != 1) {
+        other = exchanged(call);
+        call = &other;
+    }
     const contract_plan plan = make_plan(gpu, call);
     return plan.slices > 1 ? run_slices(gpu, &plan, call) : launch(gpu, &plan, call);
 }

@@ -7,6 +7,10 @@
     {                                                                                                        \
         name, "contract_direct", devices, width, rows, vectors, 0, x, y                                      \
     }
+#define DOT(name, devices, width, rows, columns, x)                                                          \
+    {                                                                                                        \
+        name, "contract_dot", devices, width, rows, columns, 0, x, 1                                         \
+    }
 #define PANELS(name, width, rows, vectors, depth)                                                            \
     {                                                                                                        \
         name, "contract_panels", DP__ON_CPU, width, rows, vectors, depth, 1, 1                               \
@@ -27,6 +31,10 @@ static const dp__variant variants[] = {
     DIRECT("direct_4x24", DP__ON_CPU, 8, 4, 3, 1, 1),
     DIRECT("direct_1x32", DP__ON_CPU, 8, 1, 4, 1, 1),
     DIRECT("direct_12x32", DP__ON_CPU, 16, 12, 2, 1, 1),
+    DOT("dot_4x1", DP__ON_GPU | DP__ON_SOFTWARE, 1, 4, 1, 64),
+    DOT("dot_4x1v", DP__ON_GPU | DP__ON_SOFTWARE, 4, 4, 1, 32),
+    DOT("dot_4x2_w8", DP__ON_CPU, 8, 4, 2, 1),
+    DOT("dot_4x2_w16", DP__ON_CPU, 16, 4, 2, 1),
     PANELS("panels_6x16", 8, 6, 2, 256),
     PANELS("panels_6x16_k512", 8, 6, 2, 512),
     PANELS("panels_4x24", 8, 4, 3, 192),
