@@ -16,9 +16,11 @@ static double element(const dp_tensor *tensor, int64_t a, int64_t b, int64_t c, 
         tensor)[tensor->offset + a * stride[0] + b * stride[1] + c * stride[2] + d * stride[3]];
 }
 
-static void add(sums *to, double a, double b)
+static void add(sums *to, bool bound, double a, double b)
 {
     to->sum += a * b;
+    if (!bound)
+        return;
     to->magnitude += fabs(a * b);
     to->lost += fabs(a) * dp__bound_flush(b) + fabs(b) * dp__bound_flush(a);
     to->terms++;
@@ -53,7 +55,7 @@ static sums forward(const dp__conv2d_call *call, const int64_t *at)
             for (int64_t s = 0; row >= 0 && s < w->shape.dim[3]; s++) {
                 const int64_t column = place(call, 1, at[3], s);
                 if (column >= 0)
-                    add(&result, element(w, at[1], c, r, s), element(x, at[0], group * channels + c, row, column));
+                    add(&result, call->bound, element(w, at[1], c, r, s), element(x, at[0], group * channels + c, row, column));
             }
         }
     return result;
@@ -71,7 +73,7 @@ static sums gradient_input(const dp__conv2d_call *call, const int64_t *at)
             for (int64_t s = 0; p >= 0 && s < w->shape.dim[3]; s++) {
                 const int64_t q = window_of(call, 1, at[3], s);
                 if (q >= 0)
-                    add(&result, element(w, k, at[1] % w->shape.dim[1], r, s), element(y, at[0], k, p, q));
+                    add(&result, call->bound, element(w, k, at[1] % w->shape.dim[1], r, s), element(y, at[0], k, p, q));
             }
         }
     return result;
@@ -90,7 +92,7 @@ static sums gradient_weights(const dp__conv2d_call *call, const int64_t *at)
             for (int64_t q = 0; row >= 0 && q < y->shape.dim[3]; q++) {
                 const int64_t column = place(call, 1, q, at[3]);
                 if (column >= 0)
-                    add(&result, element(x, n, channel, row, column), element(y, n, at[0], p, q));
+                    add(&result, call->bound, element(x, n, channel, row, column), element(y, n, at[0], p, q));
             }
         }
     return result;
