@@ -228,6 +228,7 @@ static void cases_winograd(ops_list *list)
         ops_add(list, false, "n=1 c=1 h=1 w=1 k=3 r=3 s=3 ph=2 pw=1 eh=1 ew=2 win=%d", tile);
     }
     ops_add(list, false, "n=2 c=5 h=8 w=10 k=6 r=3 s=3 xl=step wl=offset win=2");
+    ops_add(list, false, "n=5 c=24 h=22 w=22 k=16 r=3 s=3 win=2 ph=1 pw=1"); /* not all images at once on CPUs */
     ops_add(list, false, "n=1 c=3 h=3 w=3 k=1 r=3 s=3 win=4");
     ops_add(list, false, "n=1 c=5 h=8 w=9 k=5 r=3 s=3 ph=1 pw=1 g=5 win=4");
     ops_add(list, false, "n=2 c=5 h=8 w=10 k=6 r=3 s=3 ph=1 pw=1 xl=t wl=rev e=relu win=4");

@@ -3,7 +3,12 @@
  * matrices (output channels x input channels times input channels x tiles), and the transform of the products back. */
 #include "gpu/plans/conv2d.h"
 
-#define MOST_ELEMENTS ((int64_t)1 << 26) /* of the input's and the products' transforms together: 256 MiB */
+/* Elements of the input's and the products' transforms together: what stays in a CPU's caches, or 256 MiB. */
+static int64_t most_elements(const dp__gpu *gpu)
+{
+    const dp_device_type type = gpu->limits.type;
+    return (int64_t)1 << (type == DP_DEVICE_CPU || type == DP_DEVICE_SOFTWARE_GPU ? 18 : 26);
+}
 
 typedef struct winograd {
     const dp__conv2d_call *call;
@@ -94,7 +99,7 @@ dp_status dp__conv2d_winograd(dp__gpu *gpu, const dp__conv2d_call *call, bool *d
     *done = x->dim[1] > 0 && image <= most && plan.entries * w->dim[0] * w->dim[1] <= most;
     if (!*done)
         return DP_OK;
-    plan.images = DP_MIN2(DP_MAX2(MOST_ELEMENTS / (plan.entries * tiles * (x->dim[1] + y->dim[1])), 1), y->dim[0]);
+    plan.images = DP_MIN2(DP_MAX2(most_elements(gpu) / (plan.entries * tiles * (x->dim[1] + y->dim[1])), 1), y->dim[0]);
     const int64_t groups = call->groups;
     dp_tensor *weights = dp__tensor_create(gpu->device, DP_F32, DP_SHAPE(plan.entries, groups, w->dim[0] / groups, w->dim[1]));
     dp_status status = weights ? transform_weights(gpu, &plan, weights) : DP_ERROR_MEMORY;
