@@ -16,9 +16,11 @@ static double element(const dp_tensor *tensor, int64_t a, int64_t b, int64_t c, 
         tensor)[tensor->offset + a * stride[0] + b * stride[1] + c * stride[2] + d * stride[3]];
 }
 
-static void add(sums *to, double a, double b)
+static void add(sums *to, bool bound, double a, double b)
 {
     to->sum += a * b;
+    if (!bound)
+        return;
     to->magnitude += fabs(a * b);
     to->lost += fabs(a) * dp__bound_flush(b) + fabs(b) * dp__bound_flush(a);
     to->terms++;
@@ -53,7 +55,7 @@ static sums forward(const dp__conv2d_call *call, const int64_t *at)
             for (int64_t s = 0; row >= 0 && s < w->shape.dim[3]; s++) {
                 const int64_t column = place(call, 1, at[3], s);
                 if (column >= 0)
-                    add(&result, element(w, at[1], c, r, s), element(x, at[0], group * channels + c, row, column));
+                    add(&result, call->bound, element(w, at[1], c, r, s), element(x, at[0], group * channels + c, row, column));
             }
         }
     return result;
@@ -71,7 +73,7 @@ static sums gradient_input(const dp__conv2d_call *call, const int64_t *at)
             for (int64_t s = 0; p >= 0 && s < w->shape.dim[3]; s++) {
                 const int64_t q = window_of(call, 1, at[3], s);
                 if (q >= 0)
-                    add(&result, element(w, k, at[1] % w->shape.dim[1], r, s), element(y, at[0], k, p, q));
+                    add(&result, call->bound, element(w, k, at[1] % w->shape.dim[1], r, s), element(y, at[0], k, p, q));
             }
         }
     return result;
@@ -90,7 +92,7 @@ static sums gradient_weights(const dp__conv2d_call *call, const int64_t *at)
             for (int64_t q = 0; row >= 0 && q < y->shape.dim[3]; q++) {
                 const int64_t column = place(call, 1, q, at[3]);
                 if (column >= 0)
-                    add(&result, element(x, n, channel, row, column), element(y, n, at[0], p, q));
+                    add(&result, call->bound, element(x, n, channel, row, column), element(y, n, at[0], p, q));
             }
         }
     return result;
@@ -106,7 +108,8 @@ static double sums_bound(const sums *of)
     return dp__bound_chain(of->terms + 3) * of->magnitude + of->lost + (of->terms + 3) * DP__LEAST_NORMAL;
 }
 
-dp_status dp__ref_conv2d(dp_device *device, const dp__conv2d_call *call)
+/* The element at `at` of the output; `other` is the bound of another algorithm that a kernel may use. */
+static void write(const dp__conv2d_call *call, dp__ref_epilogue *epilogue, const int64_t *at, double other)
 {
     static sums (*const kinds[])(const dp__conv2d_call *, const int64_t *) = {
         [DP__CONV2D_FORWARD] = forward,
@@ -114,18 +117,41 @@ dp_status dp__ref_conv2d(dp_device *device, const dp__conv2d_call *call)
         [DP__CONV2D_GRADIENT_WEIGHTS] = gradient_weights,
     };
     const dp_tensor *out = dp__conv2d_out(call);
+    const sums of = kinds[call->kind](call, at);
+    double value = of.sum, error = call->bound ? fmax(sums_bound(&of), other) : 0;
+    int64_t to = out->offset;
+    for (int axis = 0; axis < 4; axis++)
+        to += at[axis] * out->stride[axis];
+    dp__ref_epilogue_apply(epilogue, at, &value, &error);
+    dp__ref_floats(out)[to] = call->bound ? dp__bound_round_up(error) : (float)value;
+}
+
+/* The bounds of a tile, with `at` its first element. */
+static void write_tile(const dp__conv2d_call *call, dp__ref_epilogue *epilogue, const int64_t *at)
+{
+    double bound[4][4];
+    dp__ref_winograd_bound(call, at, bound);
+    for (int r = 0; r < call->winograd && at[2] + r < call->y->shape.dim[2]; r++)
+        for (int s = 0; s < call->winograd && at[3] + s < call->y->shape.dim[3]; s++)
+            write(call, epilogue, (const int64_t[]){at[0], at[1], at[2] + r, at[3] + s}, bound[r][s]);
+}
+
+dp_status dp__ref_conv2d(dp_device *device, const dp__conv2d_call *call)
+{
+    const bool tiles = call->bound && call->winograd;
+    const int64_t *dim = dp__conv2d_out(call)->shape.dim, step = tiles ? call->winograd : 1;
     dp__ref_epilogue *epilogue;
     DP_CHECK(dp__ref_epilogue_create(device, call->epilogue, call->bound, &epilogue));
-    dp__walk walk;
-    dp__walk_start(&walk, out->shape.dim, out->shape.rank);
-    dp__walk_add(&walk, out->stride, out->offset);
-    const int64_t size = dp__walk_size(&walk);
-    for (int64_t t = 0; t < size; t++, dp__walk_next(&walk)) {
-        const sums of = kinds[call->kind](call, walk.index);
-        double value = of.sum, error = call->bound ? sums_bound(&of) : 0;
-        dp__ref_epilogue_apply(epilogue, walk.index, &value, &error);
-        dp__ref_floats(out)[walk.offset[0]] = call->bound ? dp__bound_round_up(error) : (float)value;
-    }
+    int64_t at[4];
+    for (at[0] = 0; at[0] < dim[0]; at[0]++)
+        for (at[1] = 0; at[1] < dim[1]; at[1]++)
+            for (at[2] = 0; at[2] < dim[2]; at[2] += step)
+                for (at[3] = 0; at[3] < dim[3]; at[3] += step) {
+                    if (tiles)
+                        write_tile(call, epilogue, at);
+                    else
+                        write(call, epilogue, at, 0);
+                }
     dp__ref_epilogue_free(&epilogue);
     return DP_OK;
 }

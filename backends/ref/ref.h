@@ -56,6 +56,9 @@ double dp__bound_sums(double count, double chain, int launches);
 /* Relative error of `roundings` roundings in a row. */
 double dp__bound_chain(double roundings);
 
+/* winograd.c: the bounds of an output tile's elements by Winograd's algorithm; `at` is [n, k, p, q] of its first one. */
+void dp__ref_winograd_bound(const dp__conv2d_call *call, const int64_t *at, double bound[4][4]);
+
 /* epilogue.c: an op's epilogue, element by element. Of NULL it leaves everything as it is. */
 typedef struct dp__ref_epilogue dp__ref_epilogue;
 dp_status dp__ref_epilogue_create(dp_device *device, const dp__epilogue *epilogue, bool bound, dp__ref_epilogue **result);

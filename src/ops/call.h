@@ -65,6 +65,9 @@ typedef struct dp__conv2d_call {
     dp_tensor *x, *w, *y;
     int stride[2], dilation[2], padding[2][2], groups; /* by axis, height first; padding: before, behind; defaults filled in */
     const dp__epilogue *epilogue;                      /* of FORWARD and GRADIENT_INPUT; NULL: none */
+    /* 2 or 4: F(2 x 2, 3 x 3) or F(4 x 4, 3 x 3) is allowed, and fits: FORWARD, 3 x 3, stride 1, dilation 1; else 0. Tiles start at
+     * p = q = 0: the bound depends on an element's place in its tile. */
+    int winograd;
     bool bound;
 } dp__conv2d_call;
 

@@ -48,6 +48,8 @@ static dp_status read_params(conv *c, const int stride[2], const int padding[2],
 
 static dp_status read_conv_params(conv *c, const dp_conv2d_params *params)
 {
+    if (params->winograd != 0 && params->winograd != 2 && params->winograd != 4)
+        return dp__fail(c->device, DP_ERROR_ARGUMENT, "%s: winograd is %d: it must be 0, 2 or 4", c->op, params->winograd);
     return read_params(c, params->stride, params->padding, params->extra_padding, params->dilation, params->groups);
 }
 
@@ -126,6 +128,15 @@ static dp_tensor *run(conv *c, dp_tensor **out, const dp_shape *shape, const cha
 
 static const dp_conv2d_params defaults;
 
+/* Whether Winograd's algorithm can compute it. */
+static bool winograd_fits(const dp__conv2d_call *call)
+{
+    bool fits = true;
+    for (int axis = 0; axis < 2; axis++)
+        fits = fits && call->w->shape.dim[2 + axis] == 3 && call->stride[axis] == 1 && call->dilation[axis] == 1;
+    return fits;
+}
+
 static dp_tensor *forward(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_conv2d_params *params, bool bound)
 {
     char tx[DP_SHAPE_TEXT], tw[DP_SHAPE_TEXT];
@@ -144,6 +155,7 @@ static dp_tensor *forward(dp_device *device, const dp_tensor *x, const dp_tensor
     for (int axis = 0; axis < 2; axis++)
         if (count_windows(&c, axis, x->shape.dim[2 + axis], w->shape.dim[2 + axis], &c.y.dim[2 + axis]) != DP_OK)
             return NULL;
+    c.call.winograd = winograd_fits(&c.call) ? params->winograd : 0;
     return run(&c, &c.call.y, &c.y, params->epilogue, params->epilogue_args);
 }
 

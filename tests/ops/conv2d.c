@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolutions: forward, both gradients, transposed. n, c, h, w, k, r, s as in NCHW and KCRS; s?, p?, e?, d?, o?: stride, padding,
- * extra padding, dilation, output padding of height and width; g groups; xl, wl, yl: layouts. For a gradient x, w and y are those of
+ * extra padding, dilation, output padding of height and width; g groups; win: Winograd's tile; xl, wl, yl: layouts. For a gradient x, w and y are those of
  * the convolution; of a transposed one n, c, h, w are its input's and k its output channels. */
 #include "epilogue.h"
 
@@ -35,6 +35,7 @@ static void setup_params(ops_run *run)
         s->stride[axis] = value[0] ? value[0] : 1;
         s->dilation[axis] = value[3] ? value[3] : 1;
     }
+    s->params.winograd = (int)ops_int(run, "win", 0);
     s->params.groups = s->transposed.groups = (int)ops_int(run, "g", 0);
     s->groups = s->params.groups ? s->params.groups : 1;
 }
@@ -217,6 +218,26 @@ static const char *const shapes[] = {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
+/* Tiles of 2 and of 4: whole, cut, and smaller than one; groups; layouts; where the algorithm does not fit. */
+static void cases_winograd(ops_list *list)
+{
+    for (int tile = 2; tile <= 4; tile += 2) {
+        ops_add(list, true, "n=1 c=2 h=4 w=5 k=2 r=3 s=3 ph=1 pw=1 win=%d", tile);
+        ops_add(list, false, "n=3 c=5 h=9 w=11 k=33 r=3 s=3 ph=1 pw=1 win=%d", tile);
+        ops_add(list, false, "n=2 c=8 h=7 w=6 k=12 r=3 s=3 pw=1 eh=1 g=4 win=%d", tile);
+        ops_add(list, false, "n=1 c=1 h=1 w=1 k=3 r=3 s=3 ph=2 pw=1 eh=1 ew=2 win=%d", tile);
+    }
+    ops_add(list, false, "n=2 c=5 h=8 w=10 k=6 r=3 s=3 xl=step wl=offset win=2");
+    ops_add(list, false, "n=5 c=24 h=22 w=22 k=16 r=3 s=3 win=2 ph=1 pw=1"); /* not all images at once on CPUs */
+    ops_add(list, false, "n=1 c=3 h=3 w=3 k=1 r=3 s=3 win=4");
+    ops_add(list, false, "n=1 c=5 h=8 w=9 k=5 r=3 s=3 ph=1 pw=1 g=5 win=4");
+    ops_add(list, false, "n=2 c=5 h=8 w=10 k=6 r=3 s=3 ph=1 pw=1 xl=t wl=rev e=relu win=4");
+    ops_add(list, false, "n=1 c=70 h=9 w=10 k=16 r=3 s=3 ph=1 pw=1 win=4");
+    ops_add(list, false, "n=1 c=3 h=9 w=9 k=4 r=3 s=3 sw=2 win=4");
+    ops_add(list, false, "n=1 c=0 h=5 w=6 k=3 r=3 s=3 win=4");
+    ops_add(list, false, "n=0 c=2 h=5 w=6 k=3 r=3 s=3 win=4");
+}
+
 static void cases_forward(ops_list *list)
 {
     static const int edge[] = {1, 7, 8, 9, 16, 17, 31, 33};
@@ -239,6 +260,7 @@ static void cases_forward(ops_list *list)
     ops_add(list, false, "n=2 c=4 h=9 w=10 k=6 r=3 s=3 sh=2 g=2 e=swish");
     ops_add(list, false, "n=1 c=0 h=5 w=6 k=3 r=1 s=1 e=relu");
     ops_add(list, false, "n=0 c=2 h=5 w=6 k=3 r=1 s=1 e=relu");
+    cases_winograd(list);
 }
 
 static void cases_input(ops_list *list)
@@ -289,6 +311,13 @@ static void bench(ops_list *list)
     ops_add(list, false, "n=8 c=64 h=32 w=32 k=128 r=4 s=4 sh=2 sw=2 ph=1 pw=1");
 }
 
+static void bench_forward(ops_list *list)
+{
+    bench(list);
+    for (int tile = 2; tile <= 4; tile += 2)
+        ops_add(list, false, "n=1 c=64 h=56 w=56 k=64 r=3 s=3 ph=1 pw=1 win=%d", tile);
+}
+
 static void bench_transposed(ops_list *list)
 {
     ops_add(list, false, "n=8 c=128 h=16 w=16 k=64 r=4 s=4 sh=2 sw=2 ph=1 pw=1");
@@ -302,7 +331,7 @@ static void bench_transposed(ops_list *list)
         .cases = cases_##which, .bench = bench_list, .setup = setup_##which, .launch = launch, .bound = bound, \
         .expect = expect                                                                                     \
     }
-const ops_op ops_conv2d = CONV2D("conv2d", WINDOW_KEYS OPS_EPILOGUE_KEYS, forward, bench);
+const ops_op ops_conv2d = CONV2D("conv2d", WINDOW_KEYS " win" OPS_EPILOGUE_KEYS, forward, bench_forward);
 const ops_op ops_conv2d_gradient_input = CONV2D("conv2d_gradient_input", WINDOW_KEYS, input, bench);
 const ops_op ops_conv2d_gradient_weights = CONV2D("conv2d_gradient_weights", WINDOW_KEYS, weights, bench);
 const ops_op ops_conv2d_transposed =

@@ -268,6 +268,30 @@ static void test_bounds(void **state)
         dp_tensor_release(&list[k]);
 }
 
+/* Ones everywhere, so that the sums of the matrices' absolute values can be written down: rows of B^T, G and, with those, A^T. */
+static void test_winograd_bound(void **state)
+{
+    dp_device *device = *state;
+    float bound[MOST];
+    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(1, 1, 6, 6), 1), *w = dp_full(device, DP_F32, DP_SHAPE(1, 1, 3, 3), 1);
+    dp_tensor *large = dp_full(device, DP_F32, DP_SHAPE(1, 1, 6, 6), 1e35);
+    values_of(device, dp_conv2d_bound(device, x, w, &(dp_conv2d_params){.winograd = 2}), bound);
+    for (int t = 0; t < 16; t++) /* 2 times 1 + 1.5 + 1.5, of rows and of columns */
+        assert_true(fabs((double)bound[t] - (10 + 1 + 3) * U * 8 * 8) < 1e-5 * (double)bound[t]);
+    values_of(device, dp_conv2d_bound(device, x, w, &(dp_conv2d_params){.winograd = 4}), bound);
+    const double first = 10 * (0.25 + 0.5 + 0.5) + 2 * 6 * 7 / 24.0, last = 10 * (0.5 + 0.5 + 1) + 2 * 8 * 6 * 7 / 24.0;
+    assert_true(fabs((double)bound[0] - (24 + 1 + 3) * U * first * first) < 1e-5 * (double)bound[0]);
+    assert_true(fabs((double)bound[3] - (24 + 1 + 3) * U * first * last) < 1e-5 * (double)bound[3]);
+    assert_true(fabs((double)bound[15] - (24 + 1 + 3) * U * last * last) < 1e-5 * (double)bound[15]);
+    values_of(device, dp_conv2d_bound(device, large, w, &(dp_conv2d_params){.winograd = 4}), bound);
+    assert_true(isinf(bound[0])); /* the transforms may overflow, though the result does not */
+    values_of(device, dp_conv2d_bound(device, x, w, &(dp_conv2d_params){.winograd = 4, .stride = {2, 1}}), bound);
+    assert_true(fabs((double)bound[0] - 9 * 12 * U) < 1e-5 * 108 * U); /* it does not fit */
+    dp_tensor *list[] = {x, w, large};
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_epilogue),
         cmocka_unit_test(test_epilogue_bound),
         cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_winograd_bound),
     };
     return cmocka_run_group_tests_name("convolution", tests, open_device, close_device);
 }

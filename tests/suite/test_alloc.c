@@ -108,7 +108,7 @@ static dp_status convolutions(dp_device *device)
     dp_tensor *y = dp_uniform(device, 3, DP_SHAPE(1, 2, 3, 3), -1, 1), *bias = dp_full(device, DP_F32, DP_SHAPE(2, 1, 1), 1);
     const dp_args args = DP_ARGS({"b", bias, 0}, {.name = "s", .scalar = 2});
     const dp_matmul_params product = {.epilogue = "s * result", .epilogue_args = DP_ARGS({.name = "s", .scalar = 2})};
-    const dp_conv2d_params conv = {.epilogue = "max(s * result + b, 0)", .epilogue_args = args};
+    const dp_conv2d_params conv = {.winograd = 2, .epilogue = "max(s * result + b, 0)", .epilogue_args = args};
     const dp_conv2d_transposed_params turned = {.stride = {2, 2}, .epilogue = "s * result + b", .epilogue_args = args};
     dp_tensor *list[] = {
         dp_conv2d(device, x, w, &conv),

@@ -35,7 +35,7 @@ static void refused(dp_device *device, dp_tensor *result, dp_status status, cons
 #define T(...) (&(dp_conv2d_transposed_params){__VA_ARGS__})
 #define M(...) (&(dp_matmul_params){__VA_ARGS__})
 
-static void padding(dp_device *device)
+static void windows(dp_device *device)
 {
     kit k = make(device);
     refused(device, dp_conv2d(device, k.x, k.w, P(.extra_padding = {-1, 0})), ARGUMENT, "extra_padding[0] is -1");
@@ -45,6 +45,8 @@ static void padding(dp_device *device)
     refused(device, dp_conv2d(device, k.x, k.w, P(.padding = {1000000000, 0})), ARGUMENT, "with the padding");
     refused(device, dp_conv2d(device, k.x, k.w, P(.padding = {1, 0}, .extra_padding = {-1, 0}, .dilation = {3, 1})), ARGUMENT,
             "dilation[0] is 3");
+    refused(device, dp_conv2d(device, k.x, k.w, P(.winograd = 3)), ARGUMENT, "winograd is 3");
+    refused(device, dp_conv2d_gradient_input(device, k.w, k.y, 5, 6, P(.winograd = -2)), ARGUMENT, "winograd is -2");
     drop(device, &k);
 }
 
@@ -177,7 +179,7 @@ static void bounds(dp_device *device)
 int main(void)
 {
     static const suite_test tests[] = {
-        {"padding", padding},       {"gradient to the input", gradient_input}, {"gradient to the weights", gradient_weights},
+        {"windows", windows},       {"gradient to the input", gradient_input}, {"gradient to the weights", gradient_weights},
         {"transposed", transposed}, {"epilogues", epilogues},                  {"no device", no_device},
         {"bounds", bounds},
     };

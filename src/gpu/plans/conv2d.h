@@ -11,4 +11,8 @@ dp_status dp__conv2d_direct(dp__gpu *gpu, const dp__conv2d_call *call);
 /* conv2d_contract.c: as contractions, without its epilogue; *done is false, and nothing done, where that does not pay. */
 dp_status dp__conv2d_contract(dp__gpu *gpu, const dp__conv2d_call *call, bool *done);
 
+/* conv2d_winograd.c: a call that allows it, without its epilogue. *done is false, and nothing done, where one image's transform does
+ * not fit into a tensor. */
+dp_status dp__conv2d_winograd(dp__gpu *gpu, const dp__conv2d_call *call, bool *done);
+
 #endif

@@ -1,0 +1,4 @@
+#version 450
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dialect.h"
+#include "../kernels/winograd_input.body"
