@@ -7,55 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SAMPLES = 256, MIN_SAMPLES = 3, WANTED_SAMPLES = 20, MAX_BATCH = 1000 };
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Seconds that `batch` calls and the wait for them take, by call; negative on failure. */
-static double time_batch(const bench_work *work, int batch)
-{
-    const double start = cli_seconds();
-    bool good = true;
-    for (int k = 0; k < batch && good; k++)
-        good = work->call(work->data);
-    if (dp_device_wait(work->device) != DP_OK || !good)
-        return -1;
-    return (cli_seconds() - start) / batch;
-}
-
-static bench_timing summarise(double *samples, int count)
-{
-    qsort(samples, (size_t)count, sizeof *samples, ascending);
-    const double middle = 0.5 * (samples[(count - 1) / 2] + samples[count / 2]);
-    return (bench_timing){.median = middle, .min = samples[0], .max = samples[count - 1]};
-}
-
-bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
-{
-    double samples[MAX_SAMPLES];
-    int count = 0;
-    if (time_batch(work, 1) < 0)
-        return false;
-    const double once = time_batch(work, 1), start = cli_seconds();
-    if (once < 0)
-        return false;
-    const double fitting = seconds / WANTED_SAMPLES / (once > 1e-7 ? once : 1e-7);
-    const int batch = fitting < 1 ? 1 : fitting > MAX_BATCH ? MAX_BATCH : (int)fitting;
-    while (count < MAX_SAMPLES && (count < MIN_SAMPLES || cli_seconds() - start < seconds) &&
-           !cli_interrupted()) {
-        samples[count] = time_batch(work, batch);
-        if (samples[count++] < 0)
-            return false;
-    }
-    if (count)
-        *result = summarise(samples, count);
-    return count > 0;
-}
-
 static bool launch_case(void *data)
 {
     ops_run *run = data;
@@ -97,7 +48,7 @@ static bool bench_case(const ops_case *item, dp_device *device, double seconds, 
     bench_timing t;
     dp_memory_reset(device);
     ops_run_open(&run, item, device);
-    const bool measured = bench_measure(&(bench_work){device, &run, launch_case}, seconds, &t);
+    const bool measured = bench_measure(&(bench_work){device, &run, launch_case, 0}, seconds, &t);
     if (measured && json)
         cJSON_AddItemToArray(json, result_json(&run, info.id, &t));
     else if (measured)
