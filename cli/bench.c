@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dipole bench: how fast the cases of tests/ops run. */
-#include "bench.h"
-#include "ops/ops.h"
+#include "bench_suite.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,11 +136,30 @@ static int choose_pairs(bench_job *job, const char *op_name, const char *shape, 
     return bench_pairs_check(pairs, shape);
 }
 
+static int run_suite(const char *suite, const char *out, bool others, const cli_arguments *arguments)
+{
+    const suite_plan *plan = suite ? suite_find(suite) : NULL;
+    cli_ids ids = {0};
+    int status = CLI_USAGE;
+    if (!suite)
+        cli_error("--out is for --suite");
+    else if (!plan)
+        cli_error("--suite: \"%s\" is neither quick, full nor tiny", suite);
+    else if (others)
+        cli_error("--suite is a list of its own: no --op, --shape, --potential, --formula, --gradient, --wrt, --rows");
+    else
+        status = cli_expand_ids(arguments->device, &ids) ? suite_run_all(plan, &ids, out, arguments->json) : CLI_FAILED;
+    cli_free_ids(&ids);
+    return status;
+}
+
 int cli_bench(int argc, char **argv)
 {
-    const char *op = NULL, *shape = NULL, *wrt = NULL;
+    const char *op = NULL, *shape = NULL, *wrt = NULL, *suite = NULL, *out = NULL;
     bool gradient = false;
     bench_job job = {.seconds = 0.5};
+    if (argc > 1 && strcmp(argv[1], "report") == 0)
+        return report_command(argc - 1, argv + 1);
     const cli_option options[] = {
         {"op", "NAME", "matmul, conv2d, conv2d_gradient_input, conv2d_gradient_weights,\nconv2d_transposed, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
          .text = &op},
@@ -161,6 +180,8 @@ int cli_bench(int argc, char **argv)
          .integer = &job.pairs.rows, .least = 1, .most = INT32_MAX},
         {"seconds", "S", "time for each measurement; default 0.5", .real = &job.seconds, .least = 0.001,
          .most = 3600},
+        {"suite", "NAME", "quick, full or tiny: the fixed list that devices are compared by", .text = &suite},
+        {"out", "FILE", "suite: write its results as JSON, for dipole bench report", .text = &out},
     };
     const cli_command command = {
         .operands = "",
@@ -173,6 +194,8 @@ int cli_bench(int argc, char **argv)
             "x, each of which is waited for: then there is one call, and the spread is that of its parts. "
             "'of peak' is\n"
             "to what multiply-adds alone reach on the device, measured in the same run.\n"
+            "With --suite the fixed list of docs/bench.md is run. 'dipole bench report A.json B.json --html OUT.html' makes "
+            "a page of such\nfiles; see 'dipole bench report --help'.\n"
             "example: dipole bench --op pairwise --shape 65536x65536x3 --potential gaussian --gradient",
         .options = options,
         .option_count = CLI_COUNT(options),
@@ -182,6 +205,9 @@ int cli_bench(int argc, char **argv)
     int status = cli_parse(&command, argc, argv, &arguments);
     if (status != CLI_GO_ON)
         return status;
+    if (suite || out)
+        return run_suite(suite, out, op || shape || wrt || gradient || job.pairs.potential || job.pairs.formula ||
+                                         job.pairs.rows, &arguments);
     status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows
                  ? choose_pairs(&job, op, shape, gradient, wrt)
                  : choose_cases(&job.list, op, shape);

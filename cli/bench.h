@@ -21,6 +21,8 @@ typedef struct bench_work {
     void *data;
     bool (*call)(void *data);
     int batch; /* calls in a sample; 0: so many that the clock is good enough */
+    void (*warm)(void *warm_data); /* may be NULL; is called between the warm-up and the samples */
+    void *warm_data;
 } bench_work;
 
 /* Warms up, then times batches of calls, long enough for the clock, until the time is over. False where a

@@ -56,9 +56,12 @@ bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
     result->first = time_batch(work, 1);
     if (result->first < 0)
         return false;
-    const double once = time_batch(work, 1), start = cli_seconds();
+    const double once = time_batch(work, 1);
     if (once < 0)
         return false;
+    if (work->warm)
+        work->warm(work->warm_data);
+    const double start = cli_seconds();
     result->batch = work->batch > 0 ? work->batch : choose_batch(seconds, once);
     while (count < MAX_SAMPLES && (count < MIN_SAMPLES || cli_seconds() - start < seconds) &&
            !cli_interrupted()) {

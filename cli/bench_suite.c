@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dipole bench --suite: the fixed list on one device after the other, into one file. */
+#include "bench_suite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One device's way through the list. */
+typedef struct device_run {
+    const suite_plan *plan;
+    const char *id;
+    dp_device *device;
+    suite_roof roof;
+    suite_energy energy;
+    double start;
+    const char *group; /* of the case before */
+    double rate;       /* that it reached: see amount_of */
+    bool lost, good, quiet;
+} device_run;
+
+/* What the time of a case goes with. */
+static double amount_of(const suite_run *run)
+{
+    return run->flops >= run->bytes ? run->flops : run->bytes;
+}
+
+static void print_result(const device_run *at, const suite_result *result)
+{
+    char rate[CLI_TEXT], shares[24] = "";
+    const bench_timing *t = &result->timing;
+    cli_progress_end();
+    printf("%-10s %-18s %-44s ", at->id, result->item->group, result->item->title);
+    if (result->status != SUITE_MEASURED) {
+        printf("%s: %s\n", result->status == SUITE_SKIPPED ? "skipped" : "failed", result->reason);
+        return;
+    }
+    const double amount = result->pairs > 0 ? result->pairs : result->flops > result->bytes ? result->flops : result->bytes;
+    const char *unit = result->pairs > 0 ? "pairs/s" : result->flops > result->bytes ? "FLOP/s" : "B/s";
+    const double least = suite_least_seconds(&at->roof, result->flops, result->bytes);
+    if (least > 0 && strcmp(result->item->group, "transfer"))
+        snprintf(shares, sizeof shares, ", %.0f %% of the roof", 100 * least / t->median);
+    printf("%10.4f ms", 1e3 * t->median);
+    if (amount > 0)
+        printf("  %s%s%s", cli_si_text(amount / t->median, rate), unit, shares);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* Whether the case is worth a start: "" or why not. */
+static void foresee(const device_run *at, const suite_run *run, const suite_case *item, char *reason, size_t size)
+{
+    const bool same = at->group && strcmp(at->group, item->group) == 0;
+    const double expected = same && at->rate > 0 ? amount_of(run) / at->rate : 0;
+    if (expected > at->plan->call_limit)
+        snprintf(reason, size, "a call would take about %.2g s, more than %.2g s", expected, at->plan->call_limit);
+}
+
+static void begin_energy(void *energy)
+{
+    suite_energy_begin(energy);
+}
+
+static void measure(device_run *at, const suite_case *item, suite_result *result)
+{
+    suite_run run;
+    dp_memory_reset(at->device);
+    result->status = SUITE_BROKEN;
+    if (suite_open(&run, item, at->device, result->reason, sizeof result->reason)) {
+        foresee(at, &run, item, result->reason, sizeof result->reason);
+        result->status = *result->reason ? SUITE_SKIPPED : SUITE_BROKEN;
+    }
+    if (!*result->reason) {
+        run.work.warm = begin_energy;
+        run.work.warm_data = &at->energy;
+        if (bench_measure(&run.work, at->plan->seconds, &result->timing)) {
+            result->status = SUITE_MEASURED;
+            result->joules =
+                suite_energy_end(&at->energy) / ((double)result->timing.samples * result->timing.batch);
+            at->group = item->group;
+            at->rate = amount_of(&run) / result->timing.median;
+        } else {
+            snprintf(result->reason, sizeof result->reason, "%s",
+                     run.run.failed ? "out of memory on the host" : dp_message(at->device));
+        }
+    }
+    result->flops = run.flops;
+    result->bytes = run.bytes;
+    result->pairs = run.pairs;
+    result->peak_bytes = dp_memory_get(at->device).peak_bytes;
+    suite_close(&run);
+}
+
+/* A device that was lost is opened again, once a case. */
+static void recover(device_run *at)
+{
+    if (dp_clear(at->device) != DP_ERROR_DEVICE_LOST)
+        return;
+    dp_device_close(&at->device);
+    at->device = cli_open(at->id);
+    at->lost = !at->device;
+}
+
+static void run_case(device_run *at, const suite_case *item, cJSON *json)
+{
+    suite_result result = {.item = item, .status = SUITE_SKIPPED, .joules = NAN};
+    if (at->lost)
+        snprintf(result.reason, sizeof result.reason, "the device was lost");
+    else if (cli_seconds() - at->start > at->plan->time_limit)
+        snprintf(result.reason, sizeof result.reason, "the suite's %.0f s were over", at->plan->time_limit);
+    else
+        measure(at, item, &result);
+    if (cli_interrupted())
+        return;
+    if (result.status == SUITE_BROKEN || at->lost)
+        at->good = false;
+    if (!at->lost)
+        recover(at);
+    suite_result_json(json, &result, &at->roof);
+    if (!at->quiet)
+        print_result(at, &result);
+}
+
+static size_t count_cases(const suite_plan *plan)
+{
+    size_t count = 0;
+    for (size_t k = 0; k < suite_case_count; k++)
+        count += (suite_cases[k].sizes & plan->size) != 0;
+    return count;
+}
+
+/* The reference interprets formulas: what they reach says nothing of it, so it has no roof. */
+static void measure_roof(device_run *at, const dp_device_info *info)
+{
+    if (info->type == DP_DEVICE_REFERENCE)
+        return;
+    const int64_t most = (int64_t)(info->max_tensor_bytes / sizeof(float)),
+                  fitting = (int64_t)(info->memory_bytes / 4 / sizeof(float)); /* three tensors, and some room */
+    const int64_t elements = fitting < most ? fitting : most;
+    at->roof.flops = bench_peak(at->device, 2 * at->plan->seconds);
+    if (!cli_interrupted())
+        at->roof.bytes = bench_bandwidth(at->device, elements < at->plan->elements ? elements : at->plan->elements,
+                                         2 * at->plan->seconds);
+    at->good = at->roof.flops > 0 && at->roof.bytes > 0;
+    dp_clear(at->device);
+}
+
+static bool run_device(device_run *at, double before, double part, cJSON *file)
+{
+    const dp_device_info info = dp_device_get_info(at->device);
+    const double load = suite_load();
+    const size_t count = count_cases(at->plan);
+    size_t done = 0;
+    at->start = cli_seconds();
+    at->id = info.id;
+    at->good = true;
+    suite_energy_find(&at->energy, &info);
+    cli_progress(before, "%s: peak and bandwidth", info.id);
+    measure_roof(at, &info);
+    if (cli_interrupted())
+        return false;
+    cJSON *json = suite_device_json(file, &info, &at->roof);
+    for (size_t k = 0; k < suite_case_count && !cli_interrupted(); k++)
+        if (suite_cases[k].sizes & at->plan->size) {
+            cli_progress(before + part * (double)done++ / (double)count, "%s: %s", info.id, suite_cases[k].group);
+            run_case(at, &suite_cases[k], json);
+        }
+    suite_end_device_json(json, cli_seconds() - at->start, load);
+    return at->good;
+}
+
+/* On paper: the file, where one is wanted, and stdout. Frees `file`. */
+static bool publish(cJSON *file, const char *out, bool as_json)
+{
+    char *text = out ? cJSON_Print(file) : NULL;
+    bool good = true;
+    if (out && !text)
+        cli_error("out of memory");
+    if (out)
+        good = text && cli_write_file(out, text, strlen(text));
+    cJSON_free(text);
+    if (as_json)
+        return cli_json_print(file) == CLI_OK && good;
+    cJSON_Delete(file);
+    return good;
+}
+
+int suite_run_all(const suite_plan *plan, const cli_ids *ids, const char *out, bool as_json)
+{
+    cJSON *file = suite_begin_json(plan);
+    bool good = file;
+    const double part = 1.0 / (double)ids->count;
+    for (size_t k = 0; file && k < ids->count && !cli_interrupted(); k++) {
+        device_run at = {.plan = plan, .quiet = as_json, .device = cli_open(ids->id[k])};
+        if (!at.device || !run_device(&at, (double)k * part, part, file))
+            good = false;
+        dp_device_close(&at.device);
+    }
+    cli_progress_end();
+    const bool complete = !cli_interrupted(), some = cJSON_GetArraySize(cJSON_GetObjectItem(file, "devices")) > 0;
+    suite_set_complete(file, complete);
+    if (!complete && as_json)
+        as_json = false; /* nothing on stdout, as everywhere; the file has what there is */
+    if (!some)
+        cJSON_Delete(file);
+    else if (!publish(file, out, as_json))
+        good = false;
+    return !complete ? CLI_INTERRUPTED : good && some ? CLI_OK : CLI_FAILED;
+}

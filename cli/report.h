@@ -1,0 +1,2 @@
+#include "cli.h"
+int report_command(int argc, char **argv);
