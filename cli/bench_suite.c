@@ -102,24 +102,25 @@ static void recover(device_run *at)
     at->lost = !at->device;
 }
 
-static void run_case(device_run *at, const suite_case *item, cJSON *json)
+/* False where it was interrupted: then there is no result. */
+static bool run_case(device_run *at, const suite_case *item, suite_result *result)
 {
-    suite_result result = {.item = item, .status = SUITE_SKIPPED, .joules = NAN};
+    *result = (suite_result){.item = item, .status = SUITE_SKIPPED, .joules = NAN};
     if (at->lost)
-        snprintf(result.reason, sizeof result.reason, "the device was lost");
+        snprintf(result->reason, sizeof result->reason, "the device was lost");
     else if (cli_seconds() - at->start > at->plan->time_limit)
-        snprintf(result.reason, sizeof result.reason, "the suite's %.0f s were over", at->plan->time_limit);
+        snprintf(result->reason, sizeof result->reason, "the suite's %.0f s were over", at->plan->time_limit);
     else
-        measure(at, item, &result);
+        measure(at, item, result);
     if (cli_interrupted())
-        return;
-    if (result.status == SUITE_BROKEN || at->lost)
+        return false;
+    if (result->status == SUITE_BROKEN || at->lost)
         at->good = false;
     if (!at->lost)
         recover(at);
-    suite_result_json(json, &result, &at->roof);
     if (!at->quiet)
-        print_result(at, &result);
+        print_result(at, result);
+    return true;
 }
 
 static size_t count_cases(const suite_plan *plan)
@@ -130,47 +131,66 @@ static size_t count_cases(const suite_plan *plan)
     return count;
 }
 
-/* The reference interprets formulas: what they reach says nothing of it, so it has no roof. */
+/* Is asked before the cases and after them, as others on the machine may disturb one of the two: the better counts. The reference
+ * interprets formulas, and what they reach says nothing of it: it has no roof. */
 static void measure_roof(device_run *at, const dp_device_info *info)
 {
-    if (info->type == DP_DEVICE_REFERENCE)
+    if (info->type == DP_DEVICE_REFERENCE || at->lost || cli_interrupted())
         return;
     const int64_t most = (int64_t)(info->max_tensor_bytes / sizeof(float)),
                   fitting = (int64_t)(info->memory_bytes / 4 / sizeof(float)); /* three tensors, and some room */
-    const int64_t elements = fitting < most ? fitting : most;
-    at->roof.flops = bench_peak(at->device, 2 * at->plan->seconds);
-    if (!cli_interrupted())
-        at->roof.bytes = bench_bandwidth(at->device, elements < at->plan->elements ? elements : at->plan->elements,
-                                         2 * at->plan->seconds);
-    at->good = at->roof.flops > 0 && at->roof.bytes > 0;
+    int64_t elements = fitting < most ? fitting : most;
+    elements = elements < at->plan->elements ? elements : at->plan->elements;
+    const double flops = bench_peak(at->device, 2 * at->plan->seconds);
+    const double bytes = cli_interrupted() ? 0 : bench_bandwidth(at->device, elements, 2 * at->plan->seconds);
+    at->roof.flops = fmax(flops, at->roof.flops);
+    at->roof.bytes = fmax(bytes, at->roof.bytes);
+    at->good = at->good && (cli_interrupted() || (flops > 0 && bytes > 0));
     dp_clear(at->device);
+}
+
+/* Runs the cases of the plan; returns how many have a result. */
+static size_t run_cases(device_run *at, double before, double part, suite_result *results)
+{
+    const size_t count = count_cases(at->plan);
+    size_t done = 0;
+    for (size_t k = 0; k < suite_case_count && !cli_interrupted(); k++) {
+        if (!(suite_cases[k].sizes & at->plan->size))
+            continue;
+        cli_progress(before + part * (double)done / (double)count, "%s: %s", at->id, suite_cases[k].group);
+        if (run_case(at, &suite_cases[k], &results[done]))
+            done++;
+    }
+    return done;
 }
 
 static bool run_device(device_run *at, double before, double part, cJSON *file)
 {
     const dp_device_info info = dp_device_get_info(at->device);
     const double load = suite_load();
-    const size_t count = count_cases(at->plan);
-    size_t done = 0;
+    suite_result *results = calloc(suite_case_count, sizeof *results);
+    if (!results) {
+        cli_error("out of memory");
+        return false;
+    }
     at->start = cli_seconds();
     at->id = info.id;
     at->good = true;
     suite_energy_find(&at->energy, &info);
     cli_progress(before, "%s: peak and bandwidth", info.id);
     measure_roof(at, &info);
-    if (cli_interrupted())
-        return false;
-    cJSON *json = suite_device_json(file, &info, &at->roof);
-    for (size_t k = 0; k < suite_case_count && !cli_interrupted(); k++)
-        if (suite_cases[k].sizes & at->plan->size) {
-            cli_progress(before + part * (double)done++ / (double)count, "%s: %s", info.id, suite_cases[k].group);
-            run_case(at, &suite_cases[k], json);
-        }
-    suite_end_device_json(json, cli_seconds() - at->start, load);
+    const size_t count = run_cases(at, before, part, results);
+    measure_roof(at, &info);
+    cJSON *json = count ? suite_device_json(file, &info, &at->roof) : NULL;
+    for (size_t k = 0; k < count; k++)
+        suite_result_json(json, &results[k], &at->roof);
+    if (json)
+        suite_end_device_json(json, cli_seconds() - at->start, load);
+    free(results);
     return at->good;
 }
 
-/* On paper: the file, where one is wanted, and stdout. Frees `file`. */
+/* To the file `out`, where one is wanted, and to stdout. Frees `file`. */
 static bool publish(cJSON *file, const char *out, bool as_json)
 {
     char *text = out ? cJSON_Print(file) : NULL;
