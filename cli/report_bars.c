@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bars: a small chart for each case, all of a group on one axis that begins at 0, the value beside each bar. */
+/* Bars: a small chart for each case that devices can be compared by, all of a group on one axis that begins at 0, the value beside each bar. */
 #include "report.h"
 
 #include <math.h>
@@ -43,7 +43,7 @@ static void bar(const report *r, const report_group *group, const report_row *ro
             fmax(value * scale, 1), BAR);
     if (high - low > 3)
         fprintf(out, "<path class=\"whisker\" d=\"M%.1f %.1fH%.1f\"/>", TEXT + low, y + 0.5 * BAR, TEXT + high);
-    fprintf(out, "<text class=\"value\" x=\"%.1f\" y=\"%.0f\">%s</text>", TEXT + fmax(value * scale, fmin(high, room)) + 5,
+    fprintf(out, "<text class=\"value\" x=\"%.1f\" y=\"%.0f\">%s</text>", TEXT + fmax(value * scale, high) + 5,
             y + 11, report_number(value / group->scale, text));
 }
 
@@ -54,10 +54,10 @@ void report_bars(const report *r, const report_group *group, FILE *out)
     const int height = STEP * r->device_count;
     fputs("<div class=\"bars\">\n", out);
     for (int k = group->first; k < group->first + group->count; k++) {
-        bool any = false;
+        int measured = 0;
         for (int d = 0; d < r->device_count; d++)
-            any = any || report_measured(&r->rows[k], d);
-        if (!any)
+            measured += report_measured(&r->rows[k], d) != NULL;
+        if (measured == 0 || (measured == 1 && r->device_count > 1)) /* nothing to compare: the table has it */
             continue;
         fputs("<figure><figcaption>", out);
         report_escape(out, r->rows[k].title);

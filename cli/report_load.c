@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MOST_BYTES (64L << 20)
@@ -65,8 +66,11 @@ static char *read_file(const char *path)
 {
     char *text = NULL;
     long size = -1;
+    struct stat about;
     FILE *file = fopen(path, "rb");
-    if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
+    if (file && fstat(fileno(file), &about) == 0 && S_ISDIR(about.st_mode))
+        cli_error("%s: %s", path, strerror(EISDIR));
+    else if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
         cli_error("%s: %s", path, strerror(errno));
     else if (size > MOST_BYTES)
         cli_error("%s: has more than %ld bytes", path, MOST_BYTES);

@@ -20,6 +20,16 @@ static void figure(FILE *out, const char *name, double value, const char *unit)
     fprintf(out, "<div><b>%s</b><span>%s</span></div>", isnan(value) ? "–" : report_quantity(value, unit, text), name);
 }
 
+/* 2026-11-24T20:13:43Z as 2026-11-24 20:13 UTC; what looks otherwise as it is. */
+static void date(FILE *out, const char *text)
+{
+    int year, month, day, hour, minute, second, end = 0;
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second, &end) == 6 && end && !text[end])
+        fprintf(out, "%04d-%02d-%02d %02d:%02d UTC", year, month, day, hour, minute);
+    else
+        report_escape(out, text);
+}
+
 /* Seconds of a launch and the wait for it; NAN where it was not measured. */
 static double launch_seconds(const report_device *device)
 {
@@ -32,7 +42,6 @@ static double launch_seconds(const report_device *device)
 static void device_card(const report_device *device, int number, FILE *out)
 {
     const report_file *file = device->file;
-    char text[CLI_TEXT];
     fprintf(out, "<article class=\"card\"><h3><i class=\"swatch c%d\"></i>", number % 8);
     report_escape(out, device->label);
     fputs("</h3><p class=\"name\">", out);
@@ -51,13 +60,13 @@ static void device_card(const report_device *device, int number, FILE *out)
     report_escape(out, device->id);
     fputs("</code></dd><dt>host</dt><dd>", out);
     report_escape(out, file->cpu);
-    fprintf(out, ", %s threads</dd>", report_number(file->threads, text));
+    fprintf(out, ", %.0f thread%s</dd>", file->threads, file->threads == 1 ? "" : "s");
     detail(out, "system", file->system);
     detail(out, "kernel", file->kernel);
     fputs("<dt>run</dt><dd>Dipole ", out);
     report_escape(out, file->version);
     fputs(", ", out);
-    report_escape(out, file->date);
+    date(out, file->date);
     fputs("</dd></dl></article>\n", out);
 }
 
@@ -123,7 +132,11 @@ static void group_section(const report *r, const report_group *group, FILE *out)
     anchor(group, r, out);
     fputs("\"><h2>", out);
     report_escape(out, report_group_title(group));
-    fprintf(out, " <small>%s, %s is better</small></h2>\n", group->unit, group->kind == REPORT_SECONDS ? "less" : "more");
+    bool shares = false;
+    for (int d = 0; d < r->device_count; d++)
+        shares = shares || !isnan(report_median_share(r, group, d));
+    fprintf(out, " <small>%s, %s is better%s</small></h2>\n", group->unit,
+            group->kind == REPORT_SECONDS ? "less" : "more", shares ? "; beside it the share of the roofline" : "");
     report_tables(r, group, out);
     report_bars(r, group, out);
     fputs("</section>\n", out);

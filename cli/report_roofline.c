@@ -97,7 +97,7 @@ static void grid(const axes *a, FILE *out)
         const double at = place_x(a, pow(10, x));
         fprintf(out, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>", at, TOP, HEIGHT - BOTTOM);
         if ((x - (int)a->x0) % step == 0)
-            fprintf(out, "<text class=\"tick\" x=\"%.1f\" y=\"%d\">%g</text>", at, HEIGHT - BOTTOM + 15, pow(10, x));
+            fprintf(out, "<text class=\"tick\" x=\"%.1f\" y=\"%d\">%g</text>", at, HEIGHT - BOTTOM + 17, pow(10, x));
     }
     for (int y = (int)a->y0; y <= (int)a->y1; y++) {
         const double at = place_y(a, pow(10, y));

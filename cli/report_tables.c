@@ -43,11 +43,11 @@ static void value_cell(const report *r, const report_group *group, const report_
         return;
     }
     const double value = report_value(group, result);
-    fprintf(out, "<td class=\"n%s\" data-v=\"%.6g\">%s", r->device_count > 1 && fastest(r, row, d) ? " best" : "", value,
-            report_number(value / group->scale, text));
+    fprintf(out, "<td class=\"n%s\" data-v=\"%.6g\">", r->device_count > 1 && fastest(r, row, d) ? " best" : "", value);
     if (report_spread(result) > REPORT_WIDE)
-        fprintf(out, "<span class=\"wide\" title=\"the middle half of the samples spreads over %.0f %%\"> ±</span>",
+        fprintf(out, "<span class=\"wide\" title=\"the middle half of the samples spreads over %.0f %%\">± </span>",
                 100 * report_spread(result));
+    fputs(report_number(value / group->scale, text), out);
     if (!isnan(result->share))
         fprintf(out, "<small>%.*f %%</small>", result->share < 0.0995 ? 1 : 0, 100 * result->share);
     fputs("</td>", out);
@@ -83,7 +83,7 @@ static void glance_table(const report *r, bool relative, FILE *out)
 {
     fputs("<div class=\"scroll\"><table class=\"sortable\"><thead><tr><th scope=\"col\">Group</th>", out);
     if (relative)
-        fputs("<th scope=\"col\" class=\"n\">cases</th>", out);
+        fputs("<th scope=\"col\" class=\"n\">Cases</th>", out);
     device_heads(r, out);
     fputs("</tr></thead><tbody>\n", out);
     for (int g = 0; g < r->group_count; g++) {

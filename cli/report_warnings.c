@@ -26,27 +26,6 @@ static void end(warner *w)
     fputs(w->after, w->out);
 }
 
-/* "3 of 40 cases spread ...: a, b and 1 more." */
-static void name_cases(warner *w, const report_device *device, bool (*is)(const report_result *result), const char *what)
-{
-    int count = 0, named = 0;
-    for (int k = 0; k < device->count; k++)
-        count += is(&device->results[k]);
-    if (count == 0)
-        return;
-    begin(w, device->label);
-    fprintf(w->out, ": %d of %d cases %s: ", count, device->count, what);
-    for (int k = 0; k < device->count && named < MOST_NAMES; k++)
-        if (is(&device->results[k])) {
-            fputs(named++ ? "; " : "", w->out);
-            w->escape(w->out, device->results[k].title);
-        }
-    if (count > named)
-        fprintf(w->out, "; and %d more", count - named);
-    fputc('.', w->out);
-    end(w);
-}
-
 static bool is_wide(const report_result *result)
 {
     return result->status == REPORT_MEASURED && report_spread(result) > REPORT_WIDE;
@@ -60,6 +39,60 @@ static bool is_failed(const report_result *result)
 static bool is_skipped(const report_result *result)
 {
     return result->status == REPORT_SKIPPED;
+}
+
+static int count_of(const report_device *device, bool (*is)(const report_result *result))
+{
+    int count = 0;
+    for (int k = 0; k < device->count; k++)
+        count += is(&device->results[k]);
+    return count;
+}
+
+/* The first few, by name; of the others the tables tell. */
+static void name_failed(warner *w, const report_device *device)
+{
+    int named = 0;
+    for (int k = 0; k < device->count && named < MOST_NAMES; k++)
+        if (is_failed(&device->results[k])) {
+            fputs(named++ ? "; " : ": ", w->out);
+            w->escape(w->out, device->results[k].title);
+            fputs(" (", w->out);
+            w->escape(w->out, device->results[k].reason);
+            fputc(')', w->out);
+        }
+    if (count_of(device, is_failed) > named)
+        fputs("; and others", w->out);
+}
+
+/* One line for a device. */
+static void warn_of_device(warner *w, const report_device *device)
+{
+    const int failed = count_of(device, is_failed), wide = count_of(device, is_wide), skipped = count_of(device, is_skipped);
+    const bool busy = !isnan(device->load) && device->load > 0.5 * device->file->threads;
+    const char *comma = ": ";
+    if (failed + wide + skipped + busy == 0)
+        return;
+    begin(w, device->label);
+    if (busy) {
+        fprintf(w->out, "%sthe machine was busy when the run began, load %.1f on %.0f threads", comma, device->load,
+                device->file->threads);
+        comma = "; ";
+    }
+    if (wide) {
+        fprintf(w->out, "%s%d of %d cases spread widely", comma, wide, device->count);
+        comma = "; ";
+    }
+    if (skipped) {
+        fprintf(w->out, "%s%d skipped", comma, skipped);
+        comma = "; ";
+    }
+    if (failed) {
+        fprintf(w->out, "%s%d failed", comma, failed);
+        name_failed(w, device);
+    }
+    fputc('.', w->out);
+    end(w);
 }
 
 static void warn_of_file(warner *w, const report_file *file, const report_file *first)
@@ -91,21 +124,17 @@ int report_warnings(const report *r, FILE *out, const char *before, const char *
                     void (*escape)(FILE *out, const char *text))
 {
     warner w = {out, before, after, escape, 0};
-    char wide[96];
-    snprintf(wide, sizeof wide, "spread widely (the middle half of the samples over more than %.0f %%)", 100 * REPORT_WIDE);
+    bool wide = false;
     for (int k = 0; k < r->file_count; k++)
         warn_of_file(&w, &r->files[k], &r->files[0]);
     for (int d = 0; d < r->device_count; d++) {
-        const report_device *device = &r->devices[d];
-        if (!isnan(device->load) && device->load > 0.5 * device->file->threads) {
-            begin(&w, device->label);
-            fprintf(out, ": the machine was busy before the run (load %.1f on %.0f threads).", device->load,
-                    device->file->threads);
-            end(&w);
-        }
-        name_cases(&w, device, is_wide, wide);
-        name_cases(&w, device, is_failed, "failed");
-        name_cases(&w, device, is_skipped, "were skipped as too slow");
+        wide = wide || count_of(&r->devices[d], is_wide) > 0;
+        warn_of_device(&w, &r->devices[d]);
+    }
+    if (wide) {
+        begin(&w, "± marks a number that spreads widely: the middle half of its samples over more than ");
+        fprintf(out, "%.0f %% of the median.", 100 * REPORT_WIDE);
+        end(&w);
     }
     return w.count;
 }
