@@ -146,9 +146,11 @@ static int run_suite(const char *suite, const char *out, bool others, const cli_
     else if (!plan)
         cli_error("--suite: \"%s\" is neither quick, full nor tiny", suite);
     else if (others)
-        cli_error("--suite is a list of its own: no --op, --shape, --potential, --formula, --gradient, --wrt, --rows");
+        cli_error("--suite is a list of its own: no --op, --shape, --potential, --formula, --gradient, "
+                  "--wrt, --rows");
     else
-        status = cli_expand_ids(arguments->device, &ids) ? suite_run_all(plan, &ids, out, arguments->json) : CLI_FAILED;
+        status = cli_expand_ids(arguments->device, &ids) ? suite_run_all(plan, &ids, out, arguments->json)
+                                                         : CLI_FAILED;
     cli_free_ids(&ids);
     return status;
 }
@@ -161,7 +163,9 @@ int cli_bench(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "report") == 0)
         return report_command(argc - 1, argv + 1);
     const cli_option options[] = {
-        {"op", "NAME", "matmul, conv2d, conv2d_gradient_input, conv2d_gradient_weights,\nconv2d_transposed, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
+        {"op", "NAME",
+         "matmul, conv2d, conv2d_gradient_input, conv2d_gradient_weights,\nconv2d_transposed, map, reduce, "
+         "gather, scatter_add, pairwise or\npairwise_smallest; default: all",
          .text = &op},
         {"shape", "SHAPE",
          "sizes with x between them, or parameters as in the output:\n"
@@ -194,7 +198,8 @@ int cli_bench(int argc, char **argv)
             "x, each of which is waited for: then there is one call, and the spread is that of its parts. "
             "'of peak' is\n"
             "to what multiply-adds alone reach on the device, measured in the same run.\n"
-            "With --suite the fixed list of docs/bench.md is run. 'dipole bench report A.json B.json --html OUT.html' makes "
+            "With --suite the fixed list of docs/bench.md is run. 'dipole bench report A.json B.json --html "
+            "OUT.html' makes "
             "a page of such\nfiles; see 'dipole bench report --help'.\n"
             "example: dipole bench --op pairwise --shape 65536x65536x3 --potential gaussian --gradient",
         .options = options,
@@ -206,8 +211,10 @@ int cli_bench(int argc, char **argv)
     if (status != CLI_GO_ON)
         return status;
     if (suite || out)
-        return run_suite(suite, out, op || shape || wrt || gradient || job.pairs.potential || job.pairs.formula ||
-                                         job.pairs.rows, &arguments);
+        return run_suite(suite, out,
+                         op || shape || wrt || gradient || job.pairs.potential || job.pairs.formula ||
+                             job.pairs.rows,
+                         &arguments);
     status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows
                  ? choose_pairs(&job, op, shape, gradient, wrt)
                  : choose_cases(&job.list, op, shape);

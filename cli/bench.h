@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of `dipole bench`: bench.c has the command and the cases of tests/ops, bench_measure.c the timing,
- * bench_pairs.c the sums over pairs of a potential or a formula, bench_peak.c what they are compared with, and
- * bench_suite*.c the fixed list of cases that devices are compared by. */
+/* Between the files of `dipole bench`: bench.c has the command and the cases of tests/ops, bench_measure.c
+ * the timing, bench_pairs.c the sums over pairs of a potential or a formula, bench_peak.c what they are
+ * compared with, and bench_suite*.c the fixed list of cases that devices are compared by. */
 #ifndef DIPOLE_CLI_BENCH_H
 #define DIPOLE_CLI_BENCH_H
 
@@ -20,7 +20,7 @@ typedef struct bench_work {
     dp_device *device;
     void *data;
     bool (*call)(void *data);
-    int batch; /* calls in a sample; 0: so many that the clock is good enough */
+    int batch;                     /* calls in a sample; 0: so many that the clock is good enough */
     void (*warm)(void *warm_data); /* may be NULL; is called between the warm-up and the samples */
     void *warm_data;
 } bench_work;
@@ -32,8 +32,8 @@ bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
 /* FLOP/s of multiply-adds alone, each counted as two, in the fastest batch; 0 after a message, or where it
  * was interrupted. */
 double bench_peak(dp_device *device, double seconds);
-/* Bytes per second, read and written, of the faster of y = x and z = x + a y (the copy and triad of McCalpin's STREAM) on
- * tensors of `elements` each, smaller ones on a device that is slow; 0 as above. */
+/* Bytes per second, read and written, of the faster of y = x and z = x + a y (the copy and triad of
+ * McCalpin's STREAM) on tensors of `elements` each, smaller ones on a device that is slow; 0 as above. */
 double bench_bandwidth(dp_device *device, int64_t elements, double seconds);
 
 enum { BENCH_MAX_WRT = DP_MAX_OUTPUTS - 1, BENCH_NAME = 32 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dipole bench: what multiply-adds alone, and moves through memory alone, reach on a device, by formulas like any other.
- * It is what the kernels of this library can get at best, and a lower bound of what the hardware can do. */
+/* dipole bench: what multiply-adds alone, and moves through memory alone, reach on a device, by formulas like
+ * any other. It is what the kernels of this library can get at best, and a lower bound of what the hardware
+ * can do. */
 #include "bench.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 enum {
     CHAINS = 10, /* of multiply-adds that do not wait for each other: two pipes with a latency of 4 need 8, */
     LINKS = 24,  /* each so long */
-    TRIES = 4,   /* measurements, of which the fastest counts: others on the machine disturb them one by one */
+    TRIES = 4, /* measurements, of which the fastest counts: others on the machine disturb them one by one */
     MOST_I = 1 << 20,
     MOST_J = 4096,
     LEAST_ELEMENTS = 1 << 14,
@@ -43,9 +44,10 @@ typedef struct peak_run {
     dp_tensor *a, *b, *result;
 } peak_run;
 
-/* The state is a number for each chain, and a step is v0 = v0 a + v1; v1 = v1 a + v2; ... all with the values of the step
- * before. As each needs its neighbour too, a compiler that saves registers has no choice but to take one step after the
- * other, and the multiply-adds of a step do not wait for each other. Values stay below 1000: a and b are at most 0.5. */
+/* The state is a number for each chain, and a step is v0 = v0 a + v1; v1 = v1 a + v2; ... all with the values
+ * of the step before. As each needs its neighbour too, a compiler that saves registers has no choice but to
+ * take one step after the other, and the multiply-adds of a step do not wait for each other. Values stay
+ * below 1000: a and b are at most 0.5. */
 static void write_chains(char *text, size_t size)
 {
     size_t used = 0;
@@ -107,7 +109,8 @@ typedef struct move_run {
 static bool call_move(void *data)
 {
     const move_run *run = data;
-    return dp_map_into(run->device, run->formula, (dp_args){run->arg, CLI_COUNT(run->arg)}, &run->result, 1) == DP_OK;
+    return dp_map_into(run->device, run->formula, (dp_args){run->arg, CLI_COUNT(run->arg)}, &run->result,
+                       1) == DP_OK;
 }
 
 static void release(move_run *run)
@@ -133,7 +136,8 @@ static void make(move_run *run, int64_t size)
 static bool grow(move_run *run, int64_t most)
 {
     bench_timing timing = {.min = 0};
-    for (int64_t size = LEAST_ELEMENTS < most ? LEAST_ELEMENTS : most;; size = size < most / 4 ? 4 * size : most) {
+    for (int64_t size = LEAST_ELEMENTS < most ? LEAST_ELEMENTS : most;;
+         size = size < most / 4 ? 4 * size : most) {
         make(run, size);
         if (cli_interrupted() || !bench_measure(&(bench_work){run->device, run, call_move, 0}, 0, &timing))
             return false;

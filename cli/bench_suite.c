@@ -15,8 +15,8 @@ typedef struct device_run {
     suite_roof roof;
     suite_energy energy;
     double start;
-    const char *group; /* of the case before */
-    double rate;       /* that it reached: see amount_of */
+    const char *op; /* of the case before that was measured */
+    double rate;    /* that it reached: see amount_of */
     bool lost, good, quiet;
 } device_run;
 
@@ -36,7 +36,9 @@ static void print_result(const device_run *at, const suite_result *result)
         printf("%s: %s\n", result->status == SUITE_SKIPPED ? "skipped" : "failed", result->reason);
         return;
     }
-    const double amount = result->pairs > 0 ? result->pairs : result->flops > result->bytes ? result->flops : result->bytes;
+    const double amount = result->pairs > 0               ? result->pairs
+                          : result->flops > result->bytes ? result->flops
+                                                          : result->bytes;
     const char *unit = result->pairs > 0 ? "pairs/s" : result->flops > result->bytes ? "FLOP/s" : "B/s";
     const double least = suite_least_seconds(&at->roof, result->flops, result->bytes);
     if (least > 0 && strcmp(result->item->group, "transfer"))
@@ -49,12 +51,14 @@ static void print_result(const device_run *at, const suite_result *result)
 }
 
 /* Whether the case is worth a start: "" or why not. */
-static void foresee(const device_run *at, const suite_run *run, const suite_case *item, char *reason, size_t size)
+static void foresee(const device_run *at, const suite_run *run, const suite_case *item, char *reason,
+                    size_t size)
 {
-    const bool same = at->group && strcmp(at->group, item->group) == 0;
+    const bool same = at->op && strcmp(at->op, item->op) == 0;
     const double expected = same && at->rate > 0 ? amount_of(run) / at->rate : 0;
     if (expected > at->plan->call_limit)
-        snprintf(reason, size, "a call would take about %.2g s, more than %.2g s", expected, at->plan->call_limit);
+        snprintf(reason, size, "a call would take about %.2g s, more than %.2g s", expected,
+                 at->plan->call_limit);
 }
 
 static void begin_energy(void *energy)
@@ -78,7 +82,7 @@ static void measure(device_run *at, const suite_case *item, suite_result *result
             result->status = SUITE_MEASURED;
             result->joules =
                 suite_energy_end(&at->energy) / ((double)result->timing.samples * result->timing.batch);
-            at->group = item->group;
+            at->op = item->op;
             at->rate = amount_of(&run) / result->timing.median;
         } else {
             snprintf(result->reason, sizeof result->reason, "%s",
@@ -131,14 +135,15 @@ static size_t count_cases(const suite_plan *plan)
     return count;
 }
 
-/* Is asked before the cases and after them, as others on the machine may disturb one of the two: the better counts. The reference
- * interprets formulas, and what they reach says nothing of it: it has no roof. */
+/* Is asked before the cases and after them, as others on the machine may disturb one of the two: the better
+ * counts. The reference interprets formulas, and what they reach says nothing of it: it has no roof. */
 static void measure_roof(device_run *at, const dp_device_info *info)
 {
     if (info->type == DP_DEVICE_REFERENCE || at->lost || cli_interrupted())
         return;
     const int64_t most = (int64_t)(info->max_tensor_bytes / sizeof(float)),
-                  fitting = (int64_t)(info->memory_bytes / 4 / sizeof(float)); /* three tensors, and some room */
+                  fitting =
+                      (int64_t)(info->memory_bytes / 4 / sizeof(float)); /* three tensors, and some room */
     int64_t elements = fitting < most ? fitting : most;
     elements = elements < at->plan->elements ? elements : at->plan->elements;
     const double flops = bench_peak(at->device, 2 * at->plan->seconds);
@@ -218,7 +223,8 @@ int suite_run_all(const suite_plan *plan, const cli_ids *ids, const char *out, b
         dp_device_close(&at.device);
     }
     cli_progress_end();
-    const bool complete = !cli_interrupted(), some = cJSON_GetArraySize(cJSON_GetObjectItem(file, "devices")) > 0;
+    const bool complete = !cli_interrupted(),
+               some = cJSON_GetArraySize(cJSON_GetObjectItem(file, "devices")) > 0;
     suite_set_complete(file, complete);
     if (!complete && as_json)
         as_json = false; /* nothing on stdout, as everywhere; the file has what there is */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of `dipole bench --suite`: bench_suite.c runs it, bench_suite_cases.c has the list, bench_suite_moves.c
- * the cases that are no operation (transfers, launches), bench_suite_energy.c and bench_suite_host.c read what the
- * system tells, bench_suite_json.c writes the file. docs/bench.md has the fields of the file. */
+/* Between the files of `dipole bench --suite`: bench_suite.c runs it, bench_suite_cases.c has the list,
+ * bench_suite_moves.c the cases that are no operation (transfers, launches), bench_suite_energy.c and
+ * bench_suite_host.c read what the system tells, bench_suite_json.c writes the file. docs/bench.md has the
+ * fields of the file. */
 #ifndef DIPOLE_CLI_BENCH_SUITE_H
 #define DIPOLE_CLI_BENCH_SUITE_H
 
@@ -29,8 +30,8 @@ typedef struct suite_plan {
 /* NULL where there is no such suite. */
 const suite_plan *suite_find(const char *name);
 
-/* One row of the list. Rows of a group stand together, each not much cheaper than the one before: from the time of one that of
- * the next is foreseen. */
+/* One row of the list. Rows of a group stand together. Rows of an op become larger: from the time of one that
+ * of the next is foreseen, and the first is not. */
 typedef struct suite_case {
     const char *group; /* "matmul": what tables and charts are made of */
     const char *title; /* unique in its group */
@@ -113,7 +114,8 @@ void suite_set_complete(cJSON *file, bool complete);
 /* A file that appears whole or not at all: written beside its place, then renamed. False after a message.  */
 bool cli_write_file(const char *path, const char *text, size_t length);
 
-/* The whole: CLI_OK, CLI_FAILED, CLI_INTERRUPTED. `out` may be NULL; with `as_json` the file is printed too. */
+/* The whole: CLI_OK, CLI_FAILED, CLI_INTERRUPTED. `out` may be NULL; with `as_json` the file is printed too.
+ */
 int suite_run_all(const suite_plan *plan, const cli_ids *ids, const char *out, bool as_json);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Energy as Linux shows it, where it does:
- *   processors   class/powercap/intel-rapl:N/energy_uj, a counter of each package (AMD's too), for root alone on many systems
- *   graphics     bus/pci/devices/CARD/hwmon/hwmonN/energy1_input, a counter (i915, xe), else power1_average (amdgpu)
- * both of the whole package or card, with everything else that runs there. DIPOLE_SYSFS stands in for /sys. */
+ *   processors   class/powercap/intel-rapl:N/energy_uj, a counter of each package (AMD's too), for root alone
+ * on many systems graphics     bus/pci/devices/CARD/hwmon/hwmonN/energy1_input, a counter (i915, xe), else
+ * power1_average (amdgpu) both of the whole package or card, with everything else that runs there.
+ * DIPOLE_SYSFS stands in for /sys. */
 #include "bench_suite.h"
 
 #include <glob.h>
@@ -53,9 +54,11 @@ void suite_energy_find(suite_energy *energy, const dp_device_info *info)
         snprintf(pattern, sizeof pattern, "%s/class/powercap/intel-rapl:[0-9]/energy_uj", root);
         add(energy, pattern, false);
     } else if (strncmp(info->card, "pci:", 4) == 0) {
-        snprintf(pattern, sizeof pattern, "%s/bus/pci/devices/%s/hwmon/hwmon*/energy1_input", root, info->card + 4);
+        snprintf(pattern, sizeof pattern, "%s/bus/pci/devices/%s/hwmon/hwmon*/energy1_input", root,
+                 info->card + 4);
         add(energy, pattern, false);
-        snprintf(pattern, sizeof pattern, "%s/bus/pci/devices/%s/hwmon/hwmon*/power1_average", root, info->card + 4);
+        snprintf(pattern, sizeof pattern, "%s/bus/pci/devices/%s/hwmon/hwmon*/power1_average", root,
+                 info->card + 4);
         if (energy->count == 0)
             add(energy, pattern, true);
     }

@@ -48,7 +48,8 @@ cJSON *suite_host_json(void)
     cJSON_AddStringToObject(json, "system", *system ? system : known ? name.sysname : "unknown");
     char kernel[sizeof name.sysname + sizeof name.release + 2] = "unknown";
     if (known)
-        snprintf(kernel, sizeof kernel, "%s %.*s", name.sysname, (int)strspn(name.release, "0123456789."), name.release);
+        snprintf(kernel, sizeof kernel, "%s %.*s", name.sysname, (int)strspn(name.release, "0123456789."),
+                 name.release);
     cJSON_AddStringToObject(json, "kernel", kernel);
     cJSON_AddStringToObject(json, "machine", known ? name.machine : "unknown");
     cJSON_AddStringToObject(json, "cpu", *cpu ? cpu : "unknown");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cases of a suite that are no operation: transfers between host and device, and launches that do next to nothing. */
+/* The cases of a suite that are no operation: transfers between host and device, and launches that do next to
+ * nothing. */
 #include "bench_suite.h"
 
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static bool download(void *data)
 static bool launch(void *data)
 {
     const suite_move *move = data;
-    return dp_map_into(move->device, "x + 1", DP_ARGS({.name = "x", .tensor = move->tensor}), &move->result, 1) == DP_OK;
+    return dp_map_into(move->device, "x + 1", DP_ARGS({.name = "x", .tensor = move->tensor}), &move->result,
+                       1) == DP_OK;
 }
 
 suite_move *suite_move_open(const char *op, const char *text, dp_device *device, suite_run *run)
@@ -49,7 +51,10 @@ suite_move *suite_move_open(const char *op, const char *text, dp_device *device,
     }
     memset(move->host, 0, move->bytes); /* touched: pages that are not there yet would be part of the time */
     run->bytes = is_launch ? 0 : (double)move->bytes;
-    run->work = (bench_work){device, move, is_launch ? launch : strcmp(op, "upload") == 0 ? upload : download,
+    run->work = (bench_work){device, move,
+                             is_launch                   ? launch
+                             : strcmp(op, "upload") == 0 ? upload
+                                                         : download,
                              is_launch ? (int)number : 0};
     return move;
 }

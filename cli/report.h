@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of `dipole bench report`: report.c has the command, report_load.c reads and checks the files of `dipole
- * bench --suite`, report_model.c brings them together, report_page.c, report_tables.c, report_bars.c and report_roofline.c
- * write the page, report_markdown.c tables for a README, report_text.c numbers and escaped text.
+/* Between the files of `dipole bench report`: report.c has the command, report_load.c reads and checks the
+ * files of `dipole bench --suite`, report_model.c brings them together, report_page.c, report_tables.c,
+ * report_bars.c and report_roofline.c write the page, report_markdown.c tables for a README, report_text.c
+ * numbers and escaped text.
  *
  * All that comes from a file is text of strangers: it goes through report_escape, or is a number. */
 #ifndef DIPOLE_CLI_REPORT_H
@@ -23,7 +24,8 @@ enum {
 
 typedef enum report_status { REPORT_ABSENT, REPORT_MEASURED, REPORT_SKIPPED, REPORT_FAILED } report_status;
 
-/* One case on one device. Strings belong to the file's JSON; numbers are finite and not negative, NAN where the file has null. */
+/* One case on one device. Strings belong to the file's JSON; numbers are finite and not negative, NAN where
+ * the file has null. */
 typedef struct report_result {
     const char *group, *title, *parameters, *reason;
     report_status status;
@@ -93,8 +95,8 @@ const report_result *report_measured(const report_row *row, int device); /* NULL
 double report_value(const report_group *group, const report_result *result);
 double report_value_at(const report_group *group, const report_result *result, double seconds);
 double report_spread(const report_result *result); /* (three quarters - one quarter) / median */
-/* Geometric mean over the cases that all devices have measured of their speed by that of the fastest; NAN where there is none.
- * `used` receives how many. */
+/* Geometric mean over the cases that all devices have measured of their speed by that of the fastest; NAN
+ * where there is none. `used` receives how many. */
 double report_relative(const report *r, const report_group *group, int device, int *used);
 /* The median of the shares of the roofline; NAN where none is known. */
 double report_median_share(const report *r, const report_group *group, int device);
@@ -116,7 +118,8 @@ void report_bars(const report *r, const report_group *group, FILE *out);
 void report_rooflines(const report *r, FILE *out);
 void report_markdown(const report *r, FILE *out);
 
-/* One line for each thing that a reader should know before trusting numbers; `escape` writes text of strangers. Returns how many. */
+/* One line for each thing that a reader should know before trusting numbers; `escape` writes text of
+ * strangers. Returns how many. */
 int report_warnings(const report *r, FILE *out, const char *before, const char *after,
                     void (*escape)(FILE *out, const char *text));
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bars: a small chart for each case that devices can be compared by, all of a group on one axis that begins at 0, the value beside each bar. */
+/* Bars: a small chart for each case that devices can be compared by, all of a group on one axis that begins
+ * at 0, the value beside each bar. */
 #include "report.h"
 
 #include <math.h>
@@ -28,7 +29,9 @@ static void bar(const report *r, const report_group *group, const report_row *ro
     fputs("</text>", out);
     if (!result) {
         fprintf(out, "<text class=\"none\" x=\"%d\" y=\"%.0f\">%s</text>", TEXT + 4, y + 11,
-                !row->of[d] ? "–" : row->of[d]->status == REPORT_FAILED ? "failed" : "skipped");
+                !row->of[d]                           ? "–"
+                : row->of[d]->status == REPORT_FAILED ? "failed"
+                                                      : "skipped");
         return;
     }
     const double value = report_value(group, result), scale = room / group->largest;
@@ -42,9 +45,10 @@ static void bar(const report *r, const report_group *group, const report_row *ro
     fprintf(out, "<rect class=\"c%d\" x=\"%d\" y=\"%.0f\" width=\"%.1f\" height=\"%d\"/>", d % 8, TEXT, y,
             fmax(value * scale, 1), BAR);
     if (high - low > 3)
-        fprintf(out, "<path class=\"whisker\" d=\"M%.1f %.1fH%.1f\"/>", TEXT + low, y + 0.5 * BAR, TEXT + high);
-    fprintf(out, "<text class=\"value\" x=\"%.1f\" y=\"%.0f\">%s</text>", TEXT + fmax(value * scale, high) + 5,
-            y + 11, report_number(value / group->scale, text));
+        fprintf(out, "<path class=\"whisker\" d=\"M%.1f %.1fH%.1f\"/>", TEXT + low, y + 0.5 * BAR,
+                TEXT + high);
+    fprintf(out, "<text class=\"value\" x=\"%.1f\" y=\"%.0f\">%s</text>",
+            TEXT + fmax(value * scale, high) + 5, y + 11, report_number(value / group->scale, text));
 }
 
 void report_bars(const report *r, const report_group *group, FILE *out)
@@ -57,13 +61,15 @@ void report_bars(const report *r, const report_group *group, FILE *out)
         int measured = 0;
         for (int d = 0; d < r->device_count; d++)
             measured += report_measured(&r->rows[k], d) != NULL;
-        if (measured == 0 || (measured == 1 && r->device_count > 1)) /* nothing to compare: the table has it */
+        if (measured == 0 ||
+            (measured == 1 && r->device_count > 1)) /* nothing to compare: the table has it */
             continue;
         fputs("<figure><figcaption>", out);
         report_escape(out, r->rows[k].title);
         fprintf(out, "</figcaption><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, height);
         report_escape(out, r->rows[k].title);
-        fprintf(out, ", %s by device\"><path class=\"axis\" d=\"M%d 0V%d\"/>", group->unit, TEXT, height - STEP + BAR);
+        fprintf(out, ", %s by device\"><path class=\"axis\" d=\"M%d 0V%d\"/>", group->unit, TEXT,
+                height - STEP + BAR);
         for (int d = 0; d < r->device_count; d++)
             bar(r, group, &r->rows[k], d, out);
         fputs("</svg></figure>\n", out);

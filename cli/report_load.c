@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads files of `dipole bench --suite` and checks every field that the report uses: a message names the file and the
- * field, "a.json: devices[0].results[3].seconds: is not a number". */
+/* Reads files of `dipole bench --suite` and checks every field that the report uses: a message names the file
+ * and the field, "a.json: devices[0].results[3].seconds: is not a number". */
 #include "report.h"
 #include "bench_suite.h"
 
@@ -70,7 +70,8 @@ static char *read_file(const char *path)
     FILE *file = fopen(path, "rb");
     if (file && fstat(fileno(file), &about) == 0 && S_ISDIR(about.st_mode))
         cli_error("%s: %s", path, strerror(EISDIR));
-    else if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
+    else if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 ||
+             fseek(file, 0, SEEK_SET) != 0)
         cli_error("%s: %s", path, strerror(errno));
     else if (size > MOST_BYTES)
         cli_error("%s: has more than %ld bytes", path, MOST_BYTES);
@@ -151,7 +152,8 @@ static void load_result(place *at, const cJSON *json, report_result *result)
 static bool known(const report_device *device, int count, const report_result *result)
 {
     for (int k = 0; k < count; k++)
-        if (!strcmp(device->results[k].title, result->title) && !strcmp(device->results[k].group, result->group))
+        if (!strcmp(device->results[k].title, result->title) &&
+            !strcmp(device->results[k].group, result->group))
             return true;
     return false;
 }

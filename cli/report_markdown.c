@@ -23,7 +23,8 @@ static void escape(FILE *out, const char *text)
 
 static void device_table(const report *r, FILE *out)
 {
-    fputs("| device | name | API, driver | peak | memory | host |\n| --- | --- | --- | --: | --: | --- |\n", out);
+    fputs("| device | name | API, driver | peak | memory | host |\n| --- | --- | --- | --: | --: | --- |\n",
+          out);
     for (int d = 0; d < r->device_count; d++) {
         const report_device *device = &r->devices[d];
         const char *const cells[] = {device->label, device->name, device->api};
@@ -36,7 +37,8 @@ static void device_table(const report *r, FILE *out)
         fputs("; ", out);
         escape(out, device->driver);
         fprintf(out, " | %s ", isnan(device->peak) ? "–" : report_quantity(device->peak, "FLOP/s", text));
-        fprintf(out, "| %s | ", isnan(device->bandwidth) ? "–" : report_quantity(device->bandwidth, "B/s", text));
+        fprintf(out, "| %s | ",
+                isnan(device->bandwidth) ? "–" : report_quantity(device->bandwidth, "B/s", text));
         escape(out, device->file->cpu);
         fputs(", ", out);
         escape(out, device->file->system);
@@ -65,7 +67,10 @@ static void group_table(const report *r, const report_group *group, FILE *out)
         for (int d = 0; d < r->device_count; d++) {
             const report_result *result = report_measured(&r->rows[k], d);
             if (!result) {
-                fprintf(out, " %s |", !r->rows[k].of[d] ? "–" : r->rows[k].of[d]->status == REPORT_FAILED ? "failed" : "skipped");
+                fprintf(out, " %s |",
+                        !r->rows[k].of[d]                           ? "–"
+                        : r->rows[k].of[d]->status == REPORT_FAILED ? "failed"
+                                                                    : "skipped");
                 continue;
             }
             fprintf(out, " %s", report_number(report_value(group, result) / group->scale, text));

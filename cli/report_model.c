@@ -88,7 +88,10 @@ static void choose_kind(const report *r, report_group *group)
             pairs = result ? fmax(pairs, result->pairs) : pairs;
             bytes = result ? fmax(bytes, result->bytes) : bytes;
         }
-    group->kind = pairs > 0 ? REPORT_PAIRS : flops > bytes ? REPORT_FLOPS : bytes > 0 ? REPORT_BYTES : REPORT_SECONDS;
+    group->kind = pairs > 0       ? REPORT_PAIRS
+                  : flops > bytes ? REPORT_FLOPS
+                  : bytes > 0     ? REPORT_BYTES
+                                  : REPORT_SECONDS;
     group->largest = 0;
     for (int k = group->first; k < group->first + group->count; k++)
         for (int d = 0; d < r->device_count; d++)
@@ -122,9 +125,16 @@ static bool make_groups(report *r)
 const char *report_group_title(const report_group *group)
 {
     static const char *const titles[][2] = {
-        {"launch", "Launch latency"}, {"transfer", "Transfers"}, {"matmul", "Matrix products"},
-        {"conv2d", "Convolutions"}, {"pairwise", "Pair sums"}, {"pairwise_smallest", "Nearest neighbours"},
-        {"reduce", "Reductions"}, {"map", "Element by element"}, {"gather", "Gather and scatter"},
+        {"launch", "Launch latency"},
+        {"transfer", "Transfers"},
+        {"matmul", "Matrix products"},
+        {"conv2d", "Convolutions"},
+        {"conv2d_gradient", "Convolution gradients"},
+        {"pairwise", "Pair sums"},
+        {"pairwise_smallest", "Nearest neighbours"},
+        {"reduce", "Reductions"},
+        {"map", "Element by element"},
+        {"gather", "Gather and scatter"},
     };
     for (size_t k = 0; k < CLI_COUNT(titles); k++)
         if (strcmp(titles[k][0], group->name) == 0)
@@ -134,7 +144,8 @@ const char *report_group_title(const report_group *group)
 
 /* ---- labels ---- */
 
-/* A name such as "cpu-AMD EPYC (4 cores)" without what stands in parentheses, cut to what fits between words. */
+/* A name such as "cpu-AMD EPYC (4 cores)" without what stands in parentheses, cut to what fits between words.
+ */
 static void shorten(const char *name, char *label, size_t size)
 {
     size_t used = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page of a report: its frame, what was measured on, and what comes in which order. It loads nothing, and its policy
- * would not let it. Colours, sizes and sorting are report_page.css and .js. */
+/* The page of a report: its frame, what was measured on, and what comes in which order. It loads nothing, and
+ * its policy would not let it. Colours, sizes and sorting are report_page.css and .js. */
 #include "report.h"
 
 #include <math.h>
@@ -17,14 +17,16 @@ static void detail(FILE *out, const char *name, const char *value)
 static void figure(FILE *out, const char *name, double value, const char *unit)
 {
     char text[CLI_TEXT];
-    fprintf(out, "<div><b>%s</b><span>%s</span></div>", isnan(value) ? "–" : report_quantity(value, unit, text), name);
+    fprintf(out, "<div><b>%s</b><span>%s</span></div>",
+            isnan(value) ? "–" : report_quantity(value, unit, text), name);
 }
 
 /* 2026-11-24T20:13:43Z as 2026-11-24 20:13 UTC; what looks otherwise as it is. */
 static void date(FILE *out, const char *text)
 {
     int year, month, day, hour, minute, second, end = 0;
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second, &end) == 6 && end && !text[end])
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second, &end) == 6 &&
+        end && !text[end])
         fprintf(out, "%04d-%02d-%02d %02d:%02d UTC", year, month, day, hour, minute);
     else
         report_escape(out, text);
@@ -80,13 +82,14 @@ static void head(const report *r, FILE *out)
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
           "<meta name=\"color-scheme\" content=\"light dark\">"
-          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+          "'unsafe-inline'; "
           "script-src 'unsafe-inline'\"><title>Dipole benchmark</title>\n<style>\n",
           out);
     fputs(report_page_css, out);
     fputs("</style></head>\n<body><header><h1>Dipole benchmark</h1><p class=\"lead\">", out);
-    fprintf(out, "%d device%s, %d cases, %d measurements. Suite <b>", r->device_count, r->device_count == 1 ? "" : "s",
-            r->row_count, measured);
+    fprintf(out, "%d device%s, %d cases, %d measurements. Suite <b>", r->device_count,
+            r->device_count == 1 ? "" : "s", r->row_count, measured);
     report_escape(out, first->suite);
     fprintf(out, "</b>, version %.0f.</p></header>\n<main>\n", first->suite_version);
 }
@@ -115,7 +118,9 @@ static void anchor(const report_group *group, const report *r, FILE *out)
 
 static void contents(const report *r, FILE *out)
 {
-    fputs("<nav><a href=\"#devices\">Devices</a><a href=\"#glance\">At a glance</a><a href=\"#roofline\">Rooflines</a>", out);
+    fputs("<nav><a href=\"#devices\">Devices</a><a href=\"#glance\">At a glance</a><a "
+          "href=\"#roofline\">Rooflines</a>",
+          out);
     for (int g = 0; g < r->group_count; g++) {
         fputs("<a href=\"#", out);
         anchor(&r->groups[g], r, out);
@@ -136,7 +141,8 @@ static void group_section(const report *r, const report_group *group, FILE *out)
     for (int d = 0; d < r->device_count; d++)
         shares = shares || !isnan(report_median_share(r, group, d));
     fprintf(out, " <small>%s, %s is better%s</small></h2>\n", group->unit,
-            group->kind == REPORT_SECONDS ? "less" : "more", shares ? "; beside it the share of the roofline" : "");
+            group->kind == REPORT_SECONDS ? "less" : "more",
+            shares ? "; beside it the share of the roofline" : "");
     report_tables(r, group, out);
     report_bars(r, group, out);
     fputs("</section>\n", out);
@@ -150,8 +156,10 @@ void report_page(const report *r, FILE *out)
     fputs("<section id=\"devices\"><h2>Devices</h2><div class=\"cards\">\n", out);
     for (int d = 0; d < r->device_count; d++)
         device_card(&r->devices[d], d, out);
-    fputs("</div><p class=\"note\">Peak: multiply-adds alone, each counted as two. Memory: the faster of a copy and a triad, bytes "
-          "read and written. Launch: a kernel that does next to nothing, and the wait for it. All are measured in the same run, "
+    fputs("</div><p class=\"note\">Peak: multiply-adds alone, each counted as two. Memory: the faster of a "
+          "copy and a triad, bytes "
+          "read and written. Launch: a kernel that does next to nothing, and the wait for it. All are "
+          "measured in the same run, "
           "through the same compilers as everything else.</p></section>\n",
           out);
     report_glance(r, out);

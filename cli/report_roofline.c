@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rooflines (Williams, Waterman, Patterson, CACM 52(4), 2009): for each device the cases by FLOPs for each byte and FLOP/s, under
- * what its own peak and memory allow. All on the same logarithmic axes. */
+/* Rooflines (Williams, Waterman, Patterson, CACM 52(4), 2009): for each device the cases by FLOPs for each
+ * byte and FLOP/s, under what its own peak and memory allow. All on the same logarithmic axes. */
 #include "report.h"
 
 #include <math.h>
@@ -32,7 +32,8 @@ static bool has_roof(const report_device *device)
 /* Cases that compute, and are under the roof of the device's own memory. */
 static bool drawn(const report_result *result)
 {
-    return result->status == REPORT_MEASURED && !isnan(result->share) && result->flops > 0 && result->bytes > 0;
+    return result->status == REPORT_MEASURED && !isnan(result->share) && result->flops > 0 &&
+           result->bytes > 0;
 }
 
 static bool find_axes(const report *r, axes *a)
@@ -97,17 +98,20 @@ static void grid(const axes *a, FILE *out)
         const double at = place_x(a, pow(10, x));
         fprintf(out, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>", at, TOP, HEIGHT - BOTTOM);
         if ((x - (int)a->x0) % step == 0)
-            fprintf(out, "<text class=\"tick\" x=\"%.1f\" y=\"%d\">%g</text>", at, HEIGHT - BOTTOM + 17, pow(10, x));
+            fprintf(out, "<text class=\"tick\" x=\"%.1f\" y=\"%d\">%g</text>", at, HEIGHT - BOTTOM + 17,
+                    pow(10, x));
     }
     for (int y = (int)a->y0; y <= (int)a->y1; y++) {
         const double at = place_y(a, pow(10, y));
         fprintf(out, "<path class=\"grid\" d=\"M%d %.1fH%d\"/>", LEFT, at, WIDTH - RIGHT);
         if (y >= 0 && y < 18)
-            fprintf(out, "<text class=\"tick y\" x=\"%d\" y=\"%.1f\">%g %s</text>", LEFT - 6, at + 4, pow(10, y % 3),
-                    prefix[y / 3]);
+            fprintf(out, "<text class=\"tick y\" x=\"%d\" y=\"%.1f\">%g %s</text>", LEFT - 6, at + 4,
+                    pow(10, y % 3), prefix[y / 3]);
     }
-    fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">FLOPs for each byte</text>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
-    fprintf(out, "<text class=\"name\" transform=\"translate(11 %d) rotate(-90)\">FLOP/s</text>", (HEIGHT - BOTTOM + TOP) / 2);
+    fprintf(out, "<text class=\"name\" x=\"%d\" y=\"%d\">FLOPs for each byte</text>",
+            (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8);
+    fprintf(out, "<text class=\"name\" transform=\"translate(11 %d) rotate(-90)\">FLOP/s</text>",
+            (HEIGHT - BOTTOM + TOP) / 2);
 }
 
 static int group_number(const report *r, const char *name)
@@ -152,7 +156,8 @@ static void chart(const report *r, int d, const axes *a, FILE *out)
     fputs("\">", out);
     grid(a, out);
     fprintf(out, "<path class=\"roof s%d\" d=\"M%.1f %.1fL%.1f %.1fH%.1f\"/>", d % 8, place_x(a, from),
-            place_y(a, from * device->bandwidth), place_x(a, ridge), place_y(a, device->peak), place_x(a, right));
+            place_y(a, from * device->bandwidth), place_x(a, ridge), place_y(a, device->peak),
+            place_x(a, right));
     points(r, device, a, out);
     fputs("</svg></figure>\n", out);
 }
@@ -184,8 +189,10 @@ static void legend(const report *r, FILE *out)
 void report_rooflines(const report *r, FILE *out)
 {
     axes a;
-    fputs("<section id=\"roofline\"><h2>Rooflines</h2><p>A roofline is the most that a device can do with a case: the slope is "
-          "what its memory can feed at so many FLOPs for each byte, the flat part what its arithmetic can do, and each mark is a "
+    fputs("<section id=\"roofline\"><h2>Rooflines</h2><p>A roofline is the most that a device can do with a "
+          "case: the slope is "
+          "what its memory can feed at so many FLOPs for each byte, the flat part what its arithmetic can "
+          "do, and each mark is a "
           "case that should be close below.</p>",
           out);
     if (find_axes(r, &a)) {
@@ -196,7 +203,8 @@ void report_rooflines(const report *r, FILE *out)
                 chart(r, d, &a, out);
         fputs("</div>", out);
     }
-    fputs("<p class=\"note\">Bytes are those of arguments and results, each once. Cases that only move data are not in the charts, "
+    fputs("<p class=\"note\">Bytes are those of arguments and results, each once. Cases that only move data "
+          "are not in the charts, "
           "and the reference, which interprets formulas, has no roof.</p></section>\n",
           out);
 }

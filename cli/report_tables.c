@@ -43,10 +43,13 @@ static void value_cell(const report *r, const report_group *group, const report_
         return;
     }
     const double value = report_value(group, result);
-    fprintf(out, "<td class=\"n%s\" data-v=\"%.6g\">", r->device_count > 1 && fastest(r, row, d) ? " best" : "", value);
+    fprintf(out, "<td class=\"n%s\" data-v=\"%.6g\">",
+            r->device_count > 1 && fastest(r, row, d) ? " best" : "", value);
     if (report_spread(result) > REPORT_WIDE)
-        fprintf(out, "<span class=\"wide\" title=\"the middle half of the samples spreads over %.0f %%\">± </span>",
-                100 * report_spread(result));
+        fprintf(
+            out,
+            "<span class=\"wide\" title=\"the middle half of the samples spreads over %.0f %%\">± </span>",
+            100 * report_spread(result));
     fputs(report_number(value / group->scale, text), out);
     if (!isnan(result->share))
         fprintf(out, "<small>%.*f %%</small>", result->share < 0.0995 ? 1 : 0, 100 * result->share);
@@ -76,7 +79,8 @@ static void glance_cell(double value, const char *text, FILE *out)
     if (isnan(value))
         fputs("<td class=\"n none\">–</td>", out);
     else
-        fprintf(out, "<td class=\"n meter\" data-v=\"%.6g\" style=\"--part:%.1f%%\">%s</td>", value, 100 * fmin(value, 1), text);
+        fprintf(out, "<td class=\"n meter\" data-v=\"%.6g\" style=\"--part:%.1f%%\">%s</td>", value,
+                100 * fmin(value, 1), text);
 }
 
 static void glance_table(const report *r, bool relative, FILE *out)
@@ -91,7 +95,8 @@ static void glance_table(const report *r, bool relative, FILE *out)
         int used = 0;
         bool any = false;
         for (int d = 0; d < r->device_count; d++)
-            any = any || !isnan(relative ? report_relative(r, group, d, &used) : report_median_share(r, group, d));
+            any = any ||
+                  !isnan(relative ? report_relative(r, group, d, &used) : report_median_share(r, group, d));
         if (!any)
             continue;
         fprintf(out, "<tr><th scope=\"row\" data-v=\"%d\">", g);
@@ -101,7 +106,8 @@ static void glance_table(const report *r, bool relative, FILE *out)
             fprintf(out, "<td class=\"n\" data-v=\"%d\">%d of %d</td>", used, used, group->count);
         for (int d = 0; d < r->device_count; d++) {
             char text[CLI_TEXT];
-            const double value = relative ? report_relative(r, group, d, &used) : report_median_share(r, group, d);
+            const double value =
+                relative ? report_relative(r, group, d, &used) : report_median_share(r, group, d);
             snprintf(text, sizeof text, "%.*f %%", value < 0.0995 ? 1 : 0, 100 * value);
             glance_cell(value, text, out);
         }
@@ -118,14 +124,16 @@ void report_glance(const report *r, FILE *out)
             any = any || !isnan(report_median_share(r, &r->groups[g], d));
     fputs("<section id=\"glance\"><h2>At a glance</h2><div class=\"pair\">", out);
     if (r->device_count > 1) {
-        fputs("<div><h3>Speed beside the fastest device</h3><p class=\"note\">Geometric mean over the cases that every device "
+        fputs("<div><h3>Speed beside the fastest device</h3><p class=\"note\">Geometric mean over the cases "
+              "that every device "
               "has measured.</p>",
               out);
         glance_table(r, true, out);
         fputs("</div>", out);
     }
     if (any) {
-        fputs("<div><h3>Share of the roofline</h3><p class=\"note\">Median over the cases that the device has measured. More than "
+        fputs("<div><h3>Share of the roofline</h3><p class=\"note\">Median over the cases that the device "
+              "has measured. More than "
               "100 % is data that was in a cache.</p>",
               out);
         glance_table(r, false, out);
@@ -167,7 +175,8 @@ static void measurement(const report *r, const report_group *group, const report
     report_escape(out, row->title);
     fputs("</td>", out);
     if (result->status != REPORT_MEASURED) {
-        fprintf(out, "<td colspan=\"10\" class=\"none\">%s: ", result->status == REPORT_FAILED ? "failed" : "skipped");
+        fprintf(out, "<td colspan=\"10\" class=\"none\">%s: ",
+                result->status == REPORT_FAILED ? "failed" : "skipped");
         report_escape(out, result->reason);
         fputs("</td></tr>\n", out);
         return;
@@ -188,12 +197,16 @@ static void measurement(const report *r, const report_group *group, const report
 
 void report_all_measurements(const report *r, FILE *out)
 {
-    static const char *const heads[] = {"median", "spread", "least", "most", "samples", "rate", "of roofline",
-                                        "first call", "energy", "memory"};
-    fputs("<section id=\"all\"><h2>All numbers</h2><details><summary>Every measurement, with its spread</summary><p class=\"note\">"
-          "Median, least and most are seconds of one call; spread is the middle half of the samples beside the median. The first "
-          "call builds its kernels. Energy is of one call, of the whole card or processor package, where the system shows it. "
-          "Memory is what tensors took at most.</p><div class=\"scroll\"><table class=\"sortable all\"><thead><tr>"
+    static const char *const heads[] = {"median", "spread",      "least",      "most",   "samples",
+                                        "rate",   "of roofline", "first call", "energy", "memory"};
+    fputs("<section id=\"all\"><h2>All numbers</h2><details><summary>Every measurement, with its "
+          "spread</summary><p class=\"note\">"
+          "Median, least and most are seconds of one call; spread is the middle half of the samples beside "
+          "the median. The first "
+          "call builds its kernels. Energy is of one call, of the whole card or processor package, where the "
+          "system shows it. "
+          "Memory is what tensors took at most.</p><div class=\"scroll\"><table class=\"sortable "
+          "all\"><thead><tr>"
           "<th scope=\"col\">Device</th><th scope=\"col\">Group</th><th scope=\"col\">Case</th>",
           out);
     for (size_t k = 0; k < CLI_COUNT(heads); k++)

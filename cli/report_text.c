@@ -7,7 +7,11 @@
 /* The bytes of the UTF-8 character that begins here; 0 where there is none. */
 static int character_length(const unsigned char *at)
 {
-    const int length = *at < 0x80 ? 1 : *at >= 0xc2 && *at < 0xe0 ? 2 : *at >= 0xe0 && *at < 0xf0 ? 3 : *at >= 0xf0 && *at < 0xf5 ? 4 : 0;
+    const int length = *at < 0x80                  ? 1
+                       : *at >= 0xc2 && *at < 0xe0 ? 2
+                       : *at >= 0xe0 && *at < 0xf0 ? 3
+                       : *at >= 0xf0 && *at < 0xf5 ? 4
+                                                   : 0;
     for (int k = 1; k < length; k++)
         if ((at[k] & 0xc0) != 0x80)
             return 0;
@@ -20,8 +24,12 @@ void report_escape(FILE *out, const char *text)
 {
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         const int length = character_length(at);
-        const char *entity = *at == '&' ? "&amp;" : *at == '<' ? "&lt;" : *at == '>' ? "&gt;"
-                           : *at == '"' ? "&quot;" : *at == '\'' ? "&#39;" : NULL;
+        const char *entity = *at == '&'    ? "&amp;"
+                             : *at == '<'  ? "&lt;"
+                             : *at == '>'  ? "&gt;"
+                             : *at == '"'  ? "&quot;"
+                             : *at == '\'' ? "&#39;"
+                                           : NULL;
         if (entity)
             fputs(entity, out);
         else if (length == 0 || *at < ' ' || *at == 0x7f)
@@ -35,7 +43,11 @@ void report_escape(FILE *out, const char *text)
 const char *report_number(double value, char text[CLI_TEXT])
 {
     const double size = fabs(value);
-    const int digits = size >= 99.95 || size == 0 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : size >= 0.09995 ? 3 : 4;
+    const int digits = size >= 99.95 || size == 0 ? 0
+                       : size >= 9.995            ? 1
+                       : size >= 0.9995           ? 2
+                       : size >= 0.09995          ? 3
+                                                  : 4;
     if (size != 0 && (size < 0.0005 || size >= 1e7))
         snprintf(text, CLI_TEXT, "%.1e", value);
     else

@@ -68,15 +68,16 @@ static void name_failed(warner *w, const report_device *device)
 /* One line for a device. */
 static void warn_of_device(warner *w, const report_device *device)
 {
-    const int failed = count_of(device, is_failed), wide = count_of(device, is_wide), skipped = count_of(device, is_skipped);
+    const int failed = count_of(device, is_failed), wide = count_of(device, is_wide),
+              skipped = count_of(device, is_skipped);
     const bool busy = !isnan(device->load) && device->load > 0.5 * device->file->threads;
     const char *comma = ": ";
     if (failed + wide + skipped + busy == 0)
         return;
     begin(w, device->label);
     if (busy) {
-        fprintf(w->out, "%sthe machine was busy when the run began, load %.1f on %.0f threads", comma, device->load,
-                device->file->threads);
+        fprintf(w->out, "%sthe machine was busy when the run began, load %.1f on %.0f threads", comma,
+                device->load, device->file->threads);
         comma = "; ";
     }
     if (wide) {
