@@ -15,16 +15,10 @@ typedef struct device_run {
     suite_roof roof;
     suite_energy energy;
     double start;
-    const char *op; /* of the case before that was measured */
-    double rate;    /* that it reached: see amount_of */
+    const char *op;      /* of the cases before that were measured */
+    suite_roof attained; /* the best rates of them */
     bool lost, good, quiet;
 } device_run;
-
-/* What the time of a case goes with. */
-static double amount_of(const suite_run *run)
-{
-    return run->flops >= run->bytes ? run->flops : run->bytes;
-}
 
 static void print_result(const device_run *at, const suite_result *result)
 {
@@ -55,10 +49,19 @@ static void foresee(const device_run *at, const suite_run *run, const suite_case
                     size_t size)
 {
     const bool same = at->op && strcmp(at->op, item->op) == 0;
-    const double expected = same && at->rate > 0 ? amount_of(run) / at->rate : 0;
+    const double expected = same ? suite_least_seconds(&at->attained, run->flops, run->bytes) : 0;
     if (expected > at->plan->call_limit)
         snprintf(reason, size, "a call would take about %.2g s, more than %.2g s", expected,
                  at->plan->call_limit);
+}
+
+static void learn(device_run *at, const suite_run *run, const suite_case *item, double seconds)
+{
+    if (!at->op || strcmp(at->op, item->op) != 0)
+        at->attained = (suite_roof){0, 0};
+    at->op = item->op;
+    at->attained.flops = fmax(at->attained.flops, run->flops / seconds);
+    at->attained.bytes = fmax(at->attained.bytes, run->bytes / seconds);
 }
 
 static void begin_energy(void *energy)
@@ -82,8 +85,7 @@ static void measure(device_run *at, const suite_case *item, suite_result *result
             result->status = SUITE_MEASURED;
             result->joules =
                 suite_energy_end(&at->energy) / ((double)result->timing.samples * result->timing.batch);
-            at->op = item->op;
-            at->rate = amount_of(&run) / result->timing.median;
+            learn(at, &run, item, result->timing.median);
         } else {
             snprintf(result->reason, sizeof result->reason, "%s",
                      run.run.failed ? "out of memory on the host" : dp_message(at->device));

@@ -67,9 +67,9 @@ cJSON *suite_device_json(cJSON *file, const dp_device_info *info, const suite_ro
 
 double suite_least_seconds(const suite_roof *roof, double flops, double bytes)
 {
-    if (!(roof->flops > 0) || !(roof->bytes > 0))
+    if ((flops > 0 && !(roof->flops > 0)) || !(roof->bytes > 0))
         return 0;
-    return fmax(flops / roof->flops, bytes / roof->bytes);
+    return fmax(flops > 0 ? flops / roof->flops : 0, bytes / roof->bytes);
 }
 
 static void add_measured(cJSON *json, const suite_result *result, const suite_roof *roof)
