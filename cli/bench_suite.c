@@ -51,7 +51,7 @@ static void foresee(const device_run *at, const suite_run *run, const suite_case
     const bool same = at->op && strcmp(at->op, item->op) == 0;
     const double expected = same ? suite_least_seconds(&at->attained, run->flops, run->bytes) : 0;
     if (expected > at->plan->call_limit)
-        snprintf(reason, size, "a call would take about %.2g s, more than %.2g s", expected,
+        snprintf(reason, size, "a call would take about %.*f s, more than %g s", expected < 10, expected,
                  at->plan->call_limit);
 }
 
