@@ -146,8 +146,7 @@ static int run_suite(const char *suite, const char *out, bool others, const cli_
     else if (!plan)
         cli_error("--suite: \"%s\" is neither quick, full nor tiny", suite);
     else if (others)
-        cli_error("--suite is a list of its own: no --op, --shape, --potential, --formula, --gradient, "
-                  "--wrt, --rows");
+        cli_error("--suite is a list of its own: no --op, --shape, --seconds and so on");
     else
         status = cli_expand_ids(arguments->device, &ids) ? suite_run_all(plan, &ids, out, arguments->json)
                                                          : CLI_FAILED;
@@ -212,8 +211,8 @@ int cli_bench(int argc, char **argv)
         return status;
     if (suite || out)
         return run_suite(suite, out,
-                         op || shape || wrt || gradient || job.pairs.potential || job.pairs.formula ||
-                             job.pairs.rows,
+                         op || shape || wrt || job.seconds != 0.5 || gradient || job.pairs.potential ||
+                             job.pairs.formula || job.pairs.rows,
                          &arguments);
     status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows
                  ? choose_pairs(&job, op, shape, gradient, wrt)
