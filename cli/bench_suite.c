@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One device's way through the list. */
 typedef struct device_run {
@@ -24,8 +25,9 @@ static void print_result(const device_run *at, const suite_result *result)
 {
     char rate[CLI_TEXT], shares[24] = "";
     const bench_timing *t = &result->timing;
-    cli_progress_end();
-    printf("%-10s %-18s %-44s ", at->id, result->item->group, result->item->title);
+    if (isatty(STDOUT_FILENO)) /* the lines are the progress then */
+        cli_progress_end();
+    printf("%-10s %-17s %-48s ", at->id, result->item->group, result->item->title);
     if (result->status != SUITE_MEASURED) {
         printf("%s: %s\n", result->status == SUITE_SKIPPED ? "skipped" : "failed", result->reason);
         return;

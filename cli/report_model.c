@@ -99,9 +99,11 @@ static void choose_kind(const report *r, report_group *group)
                 group->largest = fmax(group->largest, report_value(group, r->rows[k].of[d]));
     group->scale = 1;
     size_t p = 3;
-    for (; group->largest / group->scale >= 1000 && p + 1 < CLI_COUNT(prefix); p++)
+    /* Times go far apart, and the short ones are the good ones. */
+    const double most = group->kind == REPORT_SECONDS ? 1e4 : 1e3;
+    for (; group->largest / group->scale >= most && p + 1 < CLI_COUNT(prefix); p++)
         group->scale *= 1000;
-    for (; group->largest > 0 && group->largest / group->scale < 1 && p > 0; p--)
+    for (; group->largest > 0 && group->largest / group->scale < most / 1000 && p > 0; p--)
         group->scale /= 1000;
     snprintf(group->unit, sizeof group->unit, "%s%s", prefix[p], units[group->kind]);
 }
