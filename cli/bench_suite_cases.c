@@ -143,7 +143,7 @@ const suite_case suite_cases[] = {
 const size_t suite_case_count = CLI_COUNT(suite_cases);
 
 static const suite_plan plans[] = {
-    {"tiny", SUITE_TINY, 0.002, 0.2, 20, 1 << 12},
+    {"tiny", SUITE_TINY, 0.002, 0.2, 120, 1 << 12},
     {"quick", SUITE_QUICK, 0.2, 1, 180, 1 << 24},
     {"full", SUITE_FULL, 1, 5, 1800, 1 << 26},
 };
