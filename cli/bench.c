@@ -1,60 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dipole bench: how fast the cases of tests/ops run. */
-#include "bench.h"
-#include "ops/ops.h"
+#include "bench_suite.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_SAMPLES = 256, MIN_SAMPLES = 3, WANTED_SAMPLES = 20, MAX_BATCH = 1000 };
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Seconds that `batch` calls and the wait for them take, by call; negative on failure. */
-static double time_batch(const bench_work *work, int batch)
-{
-    const double start = cli_seconds();
-    bool good = true;
-    for (int k = 0; k < batch && good; k++)
-        good = work->call(work->data);
-    if (dp_device_wait(work->device) != DP_OK || !good)
-        return -1;
-    return (cli_seconds() - start) / batch;
-}
-
-static bench_timing summarise(double *samples, int count)
-{
-    qsort(samples, (size_t)count, sizeof *samples, ascending);
-    const double middle = 0.5 * (samples[(count - 1) / 2] + samples[count / 2]);
-    return (bench_timing){.median = middle, .min = samples[0], .max = samples[count - 1]};
-}
-
-bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
-{
-    double samples[MAX_SAMPLES];
-    int count = 0;
-    if (time_batch(work, 1) < 0)
-        return false;
-    const double once = time_batch(work, 1), start = cli_seconds();
-    if (once < 0)
-        return false;
-    const double fitting = seconds / WANTED_SAMPLES / (once > 1e-7 ? once : 1e-7);
-    const int batch = fitting < 1 ? 1 : fitting > MAX_BATCH ? MAX_BATCH : (int)fitting;
-    while (count < MAX_SAMPLES && (count < MIN_SAMPLES || cli_seconds() - start < seconds) &&
-           !cli_interrupted()) {
-        samples[count] = time_batch(work, batch);
-        if (samples[count++] < 0)
-            return false;
-    }
-    if (count)
-        *result = summarise(samples, count);
-    return count > 0;
-}
 
 static bool launch_case(void *data)
 {
@@ -97,7 +48,7 @@ static bool bench_case(const ops_case *item, dp_device *device, double seconds, 
     bench_timing t;
     dp_memory_reset(device);
     ops_run_open(&run, item, device);
-    const bool measured = bench_measure(&(bench_work){device, &run, launch_case}, seconds, &t);
+    const bool measured = bench_measure(&(bench_work){device, &run, launch_case, 0}, seconds, &t);
     if (measured && json)
         cJSON_AddItemToArray(json, result_json(&run, info.id, &t));
     else if (measured)
@@ -185,13 +136,35 @@ static int choose_pairs(bench_job *job, const char *op_name, const char *shape, 
     return bench_pairs_check(pairs, shape);
 }
 
+static int run_suite(const char *suite, const char *out, bool others, const cli_arguments *arguments)
+{
+    const suite_plan *plan = suite ? suite_find(suite) : NULL;
+    cli_ids ids = {0};
+    int status = CLI_USAGE;
+    if (!suite)
+        cli_error("--out is for --suite");
+    else if (!plan)
+        cli_error("--suite: \"%s\" is neither quick, full nor tiny", suite);
+    else if (others)
+        cli_error("--suite is a list of its own: no --op, --shape, --seconds and so on");
+    else
+        status = cli_expand_ids(arguments->device, &ids) ? suite_run_all(plan, &ids, out, arguments->json)
+                                                         : CLI_FAILED;
+    cli_free_ids(&ids);
+    return status;
+}
+
 int cli_bench(int argc, char **argv)
 {
-    const char *op = NULL, *shape = NULL, *wrt = NULL;
+    const char *op = NULL, *shape = NULL, *wrt = NULL, *suite = NULL, *out = NULL;
     bool gradient = false;
     bench_job job = {.seconds = 0.5};
+    if (argc > 1 && strcmp(argv[1], "report") == 0)
+        return report_command(argc - 1, argv + 1);
     const cli_option options[] = {
-        {"op", "NAME", "matmul, conv2d, conv2d_gradient_input, conv2d_gradient_weights,\nconv2d_transposed, map, reduce, gather, scatter_add, pairwise or\npairwise_smallest; default: all",
+        {"op", "NAME",
+         "matmul, conv2d, conv2d_gradient_input, conv2d_gradient_weights,\nconv2d_transposed, map, reduce, "
+         "gather, scatter_add, pairwise or\npairwise_smallest; default: all",
          .text = &op},
         {"shape", "SHAPE",
          "sizes with x between them, or parameters as in the output:\n"
@@ -210,6 +183,8 @@ int cli_bench(int argc, char **argv)
          .integer = &job.pairs.rows, .least = 1, .most = INT32_MAX},
         {"seconds", "S", "time for each measurement; default 0.5", .real = &job.seconds, .least = 0.001,
          .most = 3600},
+        {"suite", "NAME", "quick, full or tiny: the fixed list that devices are compared by", .text = &suite},
+        {"out", "FILE", "suite: write its results as JSON, for dipole bench report", .text = &out},
     };
     const cli_command command = {
         .operands = "",
@@ -222,6 +197,9 @@ int cli_bench(int argc, char **argv)
             "x, each of which is waited for: then there is one call, and the spread is that of its parts. "
             "'of peak' is\n"
             "to what multiply-adds alone reach on the device, measured in the same run.\n"
+            "With --suite the fixed list of docs/bench.md is run. 'dipole bench report A.json B.json --html "
+            "OUT.html' makes "
+            "a page of such\nfiles; see 'dipole bench report --help'.\n"
             "example: dipole bench --op pairwise --shape 65536x65536x3 --potential gaussian --gradient",
         .options = options,
         .option_count = CLI_COUNT(options),
@@ -231,6 +209,11 @@ int cli_bench(int argc, char **argv)
     int status = cli_parse(&command, argc, argv, &arguments);
     if (status != CLI_GO_ON)
         return status;
+    if (suite || out)
+        return run_suite(suite, out,
+                         op || shape || wrt || job.seconds != 0.5 || gradient || job.pairs.potential ||
+                             job.pairs.formula || job.pairs.rows,
+                         &arguments);
     status = job.pairs.potential || job.pairs.formula || gradient || wrt || job.pairs.rows
                  ? choose_pairs(&job, op, shape, gradient, wrt)
                  : choose_cases(&job.list, op, shape);

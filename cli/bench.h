@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between the files of `dipole bench`: bench.c has the command, measuring and the cases of tests/ops,
- * bench_pairs.c the sums over pairs of a potential or a formula, bench_peak.c what they are compared with. */
+/* Between the files of `dipole bench`: bench.c has the command and the cases of tests/ops, bench_measure.c
+ * the timing, bench_pairs.c the sums over pairs of a potential or a formula, bench_peak.c what they are
+ * compared with, and bench_suite*.c the fixed list of cases that devices are compared by. */
 #ifndef DIPOLE_CLI_BENCH_H
 #define DIPOLE_CLI_BENCH_H
 
 #include "cli.h"
 
-/* Seconds of one call. */
+/* Seconds of one call. Samples are batches of calls and the wait for their end. */
 typedef struct bench_timing {
     double median, min, max;
+    double quarter, three_quarters; /* what a quarter of the samples lies below, and three quarters */
+    double first;                   /* the very first call, which builds its kernels */
+    int samples, batch;             /* how many samples, and calls in each */
 } bench_timing;
 
 /* What is measured: one call, queued, and whether it went well. */
@@ -16,6 +20,9 @@ typedef struct bench_work {
     dp_device *device;
     void *data;
     bool (*call)(void *data);
+    int batch;                     /* calls in a sample; 0: so many that the clock is good enough */
+    void (*warm)(void *warm_data); /* may be NULL; is called between the warm-up and the samples */
+    void *warm_data;
 } bench_work;
 
 /* Warms up, then times batches of calls, long enough for the clock, until the time is over. False where a
@@ -25,6 +32,9 @@ bool bench_measure(const bench_work *work, double seconds, bench_timing *result)
 /* FLOP/s of multiply-adds alone, each counted as two, in the fastest batch; 0 after a message, or where it
  * was interrupted. */
 double bench_peak(dp_device *device, double seconds);
+/* Bytes per second, read and written, of the faster of y = x and z = x + a y (the copy and triad of
+ * McCalpin's STREAM) on tensors of `elements` each, smaller ones on a device that is slow; 0 as above. */
+double bench_bandwidth(dp_device *device, int64_t elements, double seconds);
 
 enum { BENCH_MAX_WRT = DP_MAX_OUTPUTS - 1, BENCH_NAME = 32 };
 

@@ -361,7 +361,7 @@ static bool measure_pairs(pair_run *run, double seconds, pair_result *r)
     if (good && run->parts > 1)
         good = run_parts(run, &r->timing);
     else if (good)
-        good = bench_measure(&(bench_work){run->device, run, call_whole}, seconds, &r->timing);
+        good = bench_measure(&(bench_work){run->device, run, call_whole, 0}, seconds, &r->timing);
     r->memory = dp_memory_get(run->device);
     r->pairs = (double)run->pairs->n * (double)run->pairs->m;
     r->flops = run->flops * r->pairs;

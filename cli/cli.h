@@ -38,7 +38,8 @@ typedef struct cli_option {
     double least, most;
 } cli_option;
 
-/* A subcommand as --help describes it. The options --device ID|all, --json and --help are added to each. */
+/* A subcommand as --help describes it. The options --device ID|all, --json and --help are added to each,
+ * where it is not `plain`. */
 typedef struct cli_command {
     const char *operands; /* "A B"; "" for none */
     const char *summary;  /* a sentence or two */
@@ -46,6 +47,8 @@ typedef struct cli_command {
     const cli_option *options;
     size_t option_count;
     int operand_count; /* how many there must be */
+    int operand_most;  /* 0: no more */
+    bool plain;        /* without --device and --json */
 } cli_command;
 
 /* What was parsed besides the command's own options. */
@@ -53,6 +56,7 @@ typedef struct cli_arguments {
     const char *device; /* as given; NULL if not */
     bool json;
     char **operands; /* points into argv */
+    int operand_count;
 } cli_arguments;
 
 /* Fills the options and `arguments`. Returns CLI_GO_ON, or what the subcommand is to return at once: CLI_OK

@@ -85,11 +85,11 @@ static int set_option(const cli_option *option, const char *value)
 static int check_operands(const cli_command *command, int argc, char **argv)
 {
     const int given = argc - optind;
-    if (given == command->operand_count)
+    const int most = command->operand_most > 0 ? command->operand_most : command->operand_count;
+    if (given >= command->operand_count && given <= most)
         return CLI_GO_ON;
-    if (given > command->operand_count)
-        cli_error("\"%s\" is one argument too many; try 'dipole %s --help'",
-                  argv[optind + command->operand_count], argv[0]);
+    if (given > most)
+        cli_error("\"%s\" is one argument too many; try 'dipole %s --help'", argv[optind + most], argv[0]);
     else
         cli_error("needs %s; try 'dipole %s --help'", command->operands, argv[0]);
     return CLI_USAGE;
@@ -119,8 +119,9 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *
     };
     if (own)
         memcpy(options, command->options, own * sizeof(*options));
-    memcpy(options + own, common, sizeof(common));
-    const size_t count = own + CLI_COUNT(common);
+    const size_t left_out = command->plain ? CLI_COUNT(common) - 1 : 0; /* all but --help */
+    memcpy(options + own, common + left_out, sizeof(common) - left_out * sizeof(*common));
+    const size_t count = own + CLI_COUNT(common) - left_out;
     for (size_t o = 0; o < count; o++) {
         longs[o].name = options[o].name;
         longs[o].has_arg = options[o].flag ? no_argument : required_argument;
@@ -146,5 +147,6 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *
         }
     }
     arguments->operands = argv + optind;
+    arguments->operand_count = argc - optind;
     return check_operands(command, argc, argv);
 }
