@@ -9,6 +9,7 @@
  * no multiple of U, its last unit is moved left until it fits (n0 >= U), and stores only the columns that are its own.
  * ALONG_DEPTH 1: depths are neighbours in B, UNIT_STEP apart, not columns. */
 #include "dialect.h"
+#include "../kernels/math.h"
 #include "../kernels/contract.h"
 #define NR (NV * W)
 #define UNITS (NR / U)
@@ -136,7 +137,7 @@ KERNEL_BEGIN(contract_panels)
                 __local const float *const panel = tile + p * KC * NR;
                 const int first_u = p * UNITS;
                 /* Whether each vector is one run of the result, or a unit of it. */
-                bool whole = result_0 == 1 && (beta == 0.0f || U == W), strided = U == W;
+                bool whole = result_0 == 1 && (!(USES_C) || U == W), strided = U == W;
                 for (int u = 0; u < UNITS; u++) {
                     strided = strided && own[first_u + u] == 0;
                     whole = whole && own[first_u + u] == 0 &&
@@ -170,10 +171,8 @@ KERNEL_BEGIN(contract_panels)
                                     REAL value = sum[r * NV + v];
                                     if (k0 > first_k)
                                         value += LOAD_APART(result + at, whole ? 1 : result_0);
-                                    if (last && alpha != 1.0f)
-                                        value *= alpha;
-                                    if (last && beta != 0.0f)
-                                        value += beta * LOAD_APART(c + from, c_0);
+                                    if (last)
+                                        value = FINISH(value, USES_C ? LOAD_APART(c + from, c_0) : SPLAT(0.0f));
                                     if (whole)
                                         STORE(result, at, value);
                                     else
@@ -193,10 +192,9 @@ KERNEL_BEGIN(contract_panels)
                                 float value = sums[s];
                                 if (k0 > first_k)
                                     value += result[at];
-                                if (last && alpha != 1.0f)
-                                    value *= alpha;
-                                if (last && beta != 0.0f)
-                                    value += beta * c[c_at[u] + row * c_row + t * c_0];
+                                if (last)
+                                    value = finish_one(value, USES_C ? c[c_at[u] + row * c_row + t * c_0] : 0.0f,
+                                                       alpha, beta);
                                 result[at] = value;
                             }
                         }

@@ -8,7 +8,9 @@
  *
  *     TABLE   0: A's and B's places are multiples of k; 1: B's are steps[k]; 2: A's are steps[2 k], B's steps[2 k + 1]
  *     A_UNIT  1: a_column is 1
- * panels: of contract_panels, PANELS_N << 16 | PANELS_M. */
+ *
+ * EPILOGUE 1: "formula" defines SYM<s>_C for own (alpha A B), other (C's element, with OTHER) and scalar (beta's place), and computes out0 from
+ * them, which is the result. panels: of contract_panels, PANELS_N << 16 | PANELS_M. */
 #define BUFFERS(IN, OUT)                                                                                     \
     IN(0, float, a) IN(1, float, b) IN(2, float, c) IN(3, int, steps) OUT(4, float, result)
 #define PARAMS(P)                                                                                            \
@@ -37,3 +39,22 @@
 
 /* Where the three axes of a column lead in a buffer. */
 #define COLUMN_AT(name, j2, j1, j0) ((j2) * CAT(name, _2) + (j1) * CAT(name, _1) + (j0) * CAT(name, _0))
+
+#if EPILOGUE
+FUNCTION REAL epilogue(REAL own, REAL other, float scalar)
+{
+#include "formula"
+    return out0;
+}
+#define USES_C (OTHER != 0)
+#define FINISH(value, c_value) epilogue(alpha *(value), c_value, beta)
+#else
+#define USES_C (beta != 0.0f)
+#define FINISH(value, c_value) (alpha * (value) + beta * (c_value))
+#endif
+
+FUNCTION float finish_one(float value, float c_value, float alpha, float beta)
+{
+    const REAL finished = FINISH(SPLAT(value), SPLAT(c_value));
+    return LANE(finished, 0);
+}

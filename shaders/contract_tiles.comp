@@ -1,4 +1,5 @@
 #version 450
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dialect.h"
+#include "../kernels/math.h"
 #include "../kernels/contract_tiles.body"

@@ -161,7 +161,7 @@ static void choose_slices(contract_plan *plan, const dp__contraction *call, cons
     const int64_t rounds = dp__tuning_of(&gpu->limits).rounds / 2; /* others are around and inside */
     const int64_t wanted = 4 * DP_MAX2(gpu->limits.compute_units, 1);
     plan->slices = 1;
-    if (call->beta == 0 && is_contiguous(call)) {
+    if (call->beta == 0 && !call->epilogue && is_contiguous(call)) {
         plan->slices = DP_MAX2(DP_CEIL_DIV(call->depth, rounds), 1);
         while (tiles * call->batches * plan->slices < wanted && call->depth / (2 * plan->slices) >= 512)
             plan->slices *= 2;
@@ -201,6 +201,9 @@ static void add_defines(dp__step *step, const contract_plan *plan, const dp__con
     dp__step_define(step, is_kernel(variant, "contract_tiles") ? "NR" : "NV", plan->vectors);
     dp__step_define(step, "TABLE", call->table);
     dp__step_define(step, "A_UNIT", call->a.column[0] == 1);
+    dp__step_define(step, "EPILOGUE", call->epilogue != NULL);
+    if (call->epilogue)
+        dp__step_define(step, "OTHER", call->c.buffer != NULL);
     if (variant->depth > 0)
         dp__step_define(step, "KC", variant->depth);
     if (is_kernel(variant, "contract_tiles")) {
@@ -224,7 +227,7 @@ static void add_view(dp__step *step, const dp__contraction_view *view, int colum
 
 static dp_status launch(dp__gpu *gpu, const contract_plan *plan, const dp__contraction *call)
 {
-    const dp__contraction_view *c = call->beta != 0 ? &call->c : &call->a;
+    const dp__contraction_view *c = call->c.buffer ? &call->c : &call->a;
     dp__step step = dp__step_new(plan->variant->kernel, plan->group_x, plan->group_y);
     add_defines(&step, plan, call);
     dp__step_in(&step, call->a.buffer);
@@ -241,11 +244,18 @@ static dp_status launch(dp__gpu *gpu, const contract_plan *plan, const dp__contr
     add_view(&step, c, 3);
     add_view(&step, &call->result, 3);
     dp__step_float(&step, call->alpha);
-    dp__step_float(&step, call->beta);
+    dp__step_float(&step, call->epilogue ? dp__epilogue_scalar(call->epilogue) : call->beta);
     const double columns = (double)columns_of(call), rows = (double)call->m, depth = (double)call->depth;
     step.launch.flops = 2.0 * (double)call->batches * rows * columns * depth;
     step.launch.bytes = 4.0 * (double)call->batches * (rows * depth + depth * columns + rows * columns);
-    return dp__step_run(gpu, &step, plan->groups);
+    dp__text formula = {0};
+    if (call->epilogue)
+        dp__epilogue_emit(call->epilogue, &formula);
+    step.formula = formula.data;
+    const dp_status status = formula.failed ? dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for an epilogue's text")
+                                            : dp__step_run(gpu, &step, plan->groups);
+    dp__text_free(&formula);
+    return status;
 }
 
 /* The slices' results into a tensor of their own, and their sum from there into the result. */

@@ -22,6 +22,7 @@ typedef struct dp__contraction {
     float alpha, beta;
     int table;         /* 0: none; 1: steps[k] is where depth k lies in B; 2: steps[2 k] in A, steps[2 k + 1] in B */
     dp__buffer *steps; /* i32 */
+    const dp__epilogue *epilogue; /* NULL: none; one that dp__epilogue_fuses, with beta 0: its tensor is c */
     int64_t along_depth; /* with a table: how far apart in B neighbouring depths are, where these are nearer than columns; else 0 */
 } dp__contraction;
 

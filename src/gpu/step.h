@@ -60,6 +60,12 @@ void dp__profile_free(dp__gpu *gpu);
 /* plans/epilogue.c: applies an op's epilogue to its result `out`, in place, as a map. NULL: nothing to do. For plans whose kernels
  * do not do it themselves. */
 dp_status dp__plan_epilogue(dp__gpu *gpu, const dp__epilogue *epilogue, dp_tensor *out);
+/* Whether a contraction of so many depths can do it: one tensor, one scalar, and a sum in one piece. Then the tensor (or NULL), the
+ * scalar (or 0), and the text that contract.h includes. */
+bool dp__epilogue_fuses(const dp__gpu *gpu, const dp__epilogue *epilogue, int64_t depth);
+const dp_tensor *dp__epilogue_tensor(const dp__epilogue *epilogue);
+float dp__epilogue_scalar(const dp__epilogue *epilogue);
+void dp__epilogue_emit(const dp__epilogue *epilogue, dp__text *text);
 
 /* tuning.c: parameters that suit a device, by its kind until measured ones are there. */
 typedef struct dp__tuning {

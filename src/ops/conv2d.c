@@ -88,7 +88,7 @@ static dp_status check_windows(const conv *c)
 {
     char ty[DP_SHAPE_TEXT];
     for (int axis = 0; axis < 2; axis++) {
-        int64_t count;
+        int64_t count = 0;
         DP_CHECK(count_windows(c, axis, c->x.dim[2 + axis], c->w.dim[2 + axis], &count));
         if (count != c->y.dim[2 + axis])
             return dp__fail(c->device, DP_ERROR_ARGUMENT,

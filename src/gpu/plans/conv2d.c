@@ -7,9 +7,11 @@ dp_status dp__plan_conv2d(dp__gpu *gpu, const dp__conv2d_call *call)
     bool done = false;
     if (call->winograd)
         DP_CHECK(dp__conv2d_winograd(gpu, call, &done));
-    if (!done)
+    if (!done) {
         DP_CHECK(dp__conv2d_contract(gpu, call, &done));
-    if (!done)
+        if (done)
+            return DP_OK;
         DP_CHECK(dp__conv2d_direct(gpu, call));
+    }
     return dp__plan_epilogue(gpu, call->epilogue, dp__conv2d_out(call));
 }

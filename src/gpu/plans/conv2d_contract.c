@@ -95,6 +95,27 @@ static dp_tensor *in_one_run(dp__gpu *gpu, const dp_tensor *view)
     return run ? dp_tensor_retain((dp_tensor *)view) : dp_copy(gpu->device, view);
 }
 
+/* Lets the contraction do the epilogue; its tensor is seen from `out`, from row `first[0]` and column `first[1]` on, `apart` apart. */
+static void fuse(const dp__conv2d_call *call, const int64_t first[2], const int apart[2], dp__contraction *product)
+{
+    const dp_tensor *other = dp__epilogue_tensor(call->epilogue);
+    product->epilogue = call->epilogue;
+    if (!other)
+        return;
+    const int64_t *stride = other->stride;
+    product->c = (dp__contraction_view){
+        other->buffer, other->offset + first[0] * stride[2] + first[1] * stride[3], product->m * stride[1], stride[1],
+        {apart[1] * stride[3], apart[0] * stride[2], stride[0]}};
+}
+
+/* Depths of a contraction to an output: no phase has more. */
+static int64_t most_taps(const dp__conv2d_call *call)
+{
+    const int64_t *wd = call->w->shape.dim;
+    const int64_t channels = call->kind == DP__CONV2D_FORWARD ? wd[1] : wd[0] / call->groups;
+    return channels * wd[2] * wd[3];
+}
+
 static dp_status run_forward(dp__gpu *gpu, const dp__conv2d_call *call, const images *x, const dp_tensor *w)
 {
     const int64_t *wd = w->shape.dim, *yd = call->y->shape.dim, *xs = x->tensor->stride;
@@ -113,6 +134,8 @@ static dp_status run_forward(dp__gpu *gpu, const dp__conv2d_call *call, const im
         .a = {w->buffer, w->offset, k * w->stride[0], w->stride[0], {1}},
         .b = {x->tensor->buffer, x->tensor->offset, wd[1] * xs[1], 0, {call->stride[1] * xs[3], call->stride[0] * xs[2], xs[0]}},
         .result = {call->y->buffer, call->y->offset, k * yd[2] * yd[3], yd[2] * yd[3], {1, yd[3], yd[1] * yd[2] * yd[3]}}};
+    if (dp__epilogue_fuses(gpu, call->epilogue, most_taps(call)))
+        fuse(call, (const int64_t[]){0, 0}, (const int[]){1, 1}, &product);
     return run_with(gpu, &product, &table);
 }
 
@@ -237,6 +260,8 @@ static dp_status run_phase(dp__gpu *gpu, const dp__conv2d_call *call, const imag
             .b = {y->tensor->buffer, y->tensor->offset, k * ys[1], 0, {ys[3], ys[2], ys[0]}},
             .result = {call->x->buffer, call->x->offset + phase[0] * xd[3] + phase[1], c * xd[2] * xd[3], xd[2] * xd[3],
                        {call->stride[1], call->stride[0] * xd[3], xd[1] * xd[2] * xd[3]}}};
+        if (dp__epilogue_fuses(gpu, call->epilogue, most_taps(call)))
+            fuse(call, phase, call->stride, &product);
         status = run_with(gpu, &product, &table);
     }
     dp_tensor_release(&w);
@@ -285,5 +310,8 @@ dp_status dp__conv2d_contract(dp__gpu *gpu, const dp__conv2d_call *call, bool *d
             dp_tensor_size(call->x) > 0 && dp_tensor_size(call->w) * 2 / call->groups < dp__tuning_of(&gpu->limits).rounds * out_rows;
     if (!*done)
         return DP_OK;
-    return call->kind == DP__CONV2D_FORWARD ? forward(gpu, call) : to_input ? input(gpu, call) : weights(gpu, call);
+    DP_CHECK(call->kind == DP__CONV2D_FORWARD ? forward(gpu, call) : to_input ? input(gpu, call) : weights(gpu, call));
+    return dp__epilogue_fuses(gpu, call->epilogue, most_taps(call))
+               ? DP_OK
+               : dp__plan_epilogue(gpu, call->epilogue, dp__conv2d_out(call));
 }

@@ -19,7 +19,7 @@ static dp_status run_batch(dp__gpu *gpu, const dp__matmul_call *call, const batc
     dp__contraction product = {
         .batches = batch->size, .m = out->dim[out->rank - 2], .n = {out->dim[out->rank - 1], 1, 1},
         .depth = a->dim[a->rank - 1], .a = view_of(call->a, batch, 0), .b = view_of(call->b, batch, 1),
-        .result = view_of(call->out, batch, 3), .alpha = call->alpha, .beta = call->beta};
+        .result = view_of(call->out, batch, 3), .alpha = call->alpha, .beta = call->beta, .epilogue = call->epilogue};
     if (call->c)
         product.c = view_of(call->c, batch, 2);
     return dp__contract(gpu, &product);
@@ -88,8 +88,13 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
     const int64_t depth = call->a->shape.dim[call->a->shape.rank - 1], rounds = dp__tuning_of(&gpu->limits).rounds;
     DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
     if (depth <= rounds / 2 || call->beta == 0) {
-        DP_CHECK(run_batches(gpu, call));
-        return dp__plan_epilogue(gpu, call->epilogue, call->out);
+        dp__matmul_call product = *call;
+        const bool fuses = call->beta == 0 && dp__epilogue_fuses(gpu, call->epilogue, depth);
+        product.epilogue = fuses ? call->epilogue : NULL;
+        if (fuses)
+            product.c = dp__epilogue_tensor(call->epilogue);
+        DP_CHECK(run_batches(gpu, &product));
+        return fuses ? DP_OK : dp__plan_epilogue(gpu, call->epilogue, call->out);
     }
     dp_tensor *sum = NULL;
     dp_status status = DP_OK;
