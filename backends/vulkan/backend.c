@@ -14,6 +14,7 @@ static const dp__gpu_driver driver = {
     .buffer_write = dp__vk_buffer_write,
     .buffer_read = dp__vk_buffer_read,
     .kernel_create = dp__vk_kernel_create,
+    .kernel_load = dp__vk_kernel_load,
     .kernel_destroy = dp__vk_kernel_destroy,
     .launch = dp__vk_launch,
     .flush = dp__vk_flush,

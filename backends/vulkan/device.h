@@ -66,6 +66,8 @@ typedef struct dp__vk_traits {
     dp_device_info info; /* but for its id */
     dp__gpu_limits limits;
     uint64_t atom;      /* nonCoherentAtomSize */
+    uint32_t vendor_id, device_id, driver_version;
+    uint8_t cache_uuid[VK_UUID_SIZE]; /* of the driver's build, as data of its pipeline caches name it */
     uint32_t family;    /* of the queue to use */
     double tick;        /* seconds of a timestamp's unit */
     uint64_t tick_mask; /* a timestamp's valid bits; 0: no timestamps */
@@ -90,7 +92,6 @@ struct dp__vk {
                          buffers */
     VkDevice device;
     VkQueue queue;
-    VkPipelineCache cache;
     VkDescriptorSetLayout set_layout[DP__MAX_BINDINGS + 1]; /* by number of bindings, made when first used */
     VkPipelineLayout pipeline_layout[DP__MAX_BINDINGS + 1];
     dp__vk_slot slot[DP__VK_RING];
@@ -125,13 +126,18 @@ dp_status dp__vk_buffer_write(dp__gpu *gpu, void *handle, uint64_t offset, const
 dp_status dp__vk_buffer_read(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
 
 /* kernel.c */
-dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, void **kernel);
+dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **kernel);
+bool dp__vk_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary, void **kernel);
+/* What built kernels depend on besides their source. */
+void dp__vk_identify(const dp__vk *vk, char *text, size_t size);
 void dp__vk_kernel_destroy(dp__gpu *gpu, void *kernel);
 
 /* spirv.c */
 /* GLSL to SPIR-V 1.3. ERROR_DRIVER where it does not compile, with the reason in the log, or ERROR_MEMORY;
  * keeps no message. The caller frees words and log. From any thread. */
 dp_status dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log);
+
+const char *dp__vk_compiler(void); /* its name and version; static */
 
 /* queue.c */
 VkResult dp__vk_slot_create(dp__vk *vk, dp__vk_slot *slot);

@@ -276,6 +276,10 @@ void dp__vk_examine(const dp__vk_api *api, VkPhysicalDevice physical, dp__vk_tra
     memset(traits, 0, sizeof *traits);
     describe(&facts, &traits->info);
     set_limits(&facts, &traits->info, &traits->limits);
+    traits->vendor_id = facts.properties.vendorID;
+    traits->device_id = facts.properties.deviceID;
+    traits->driver_version = facts.properties.driverVersion;
+    memcpy(traits->cache_uuid, facts.properties.pipelineCacheUUID, sizeof traits->cache_uuid);
     traits->atom = facts.properties.limits.nonCoherentAtomSize;
     traits->family = facts.family;
     traits->tick = (double)facts.properties.limits.timestampPeriod * 1e-9;

@@ -77,6 +77,7 @@
     X(CreatePipelineLayout)                                                                                  \
     X(DestroyPipelineLayout)                                                                                 \
     X(CreatePipelineCache)                                                                                   \
+    X(GetPipelineCacheData)                                                                                  \
     X(DestroyPipelineCache)                                                                                  \
     X(CreateShaderModule)                                                                                    \
     X(DestroyShaderModule)                                                                                   \

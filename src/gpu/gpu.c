@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The functions of dp__backend that both GPU backends share. */
+#include "cache/cache.h"
 #include "gpu/step.h"
 
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index)
@@ -14,6 +15,7 @@ dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t i
         dp__free(gpu);
         return status;
     }
+    gpu->disk = dp__cache_open(driver->name);
     device->state = gpu;
     return DP_OK;
 }
@@ -24,6 +26,7 @@ void dp__gpu_close(dp_device *device)
     gpu->driver->wait(gpu);
     dp__table_cache_free(gpu);
     dp__kernel_cache_free(gpu);
+    dp__cache_close(gpu->disk);
     dp__profile_free(gpu);
     gpu->driver->close(gpu);
     dp__free(gpu);
