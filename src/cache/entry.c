@@ -208,7 +208,8 @@ static bool write_temporary(const char *temporary, int file, const dp__text *key
     return written && closed;
 }
 
-/* Under a name of its own first: other processes see the whole entry or none. False with errno. */
+/* Under a name of its own first: other processes see the whole entry or none. False with errno, 0
+ * where nothing is wrong with the folder. */
 static bool write_entry(const char *folder, const char *path, const dp__text *key, const void *data, size_t bytes)
 {
     dp__text temporary = {0};
@@ -221,7 +222,7 @@ static bool write_entry(const char *folder, const char *path, const dp__text *ke
     }
     bool kept = file >= 0 && write_temporary(temporary.data, file, key, data, bytes);
     if (kept && rename(temporary.data, path) != 0) {
-        const int error = errno;
+        const int error = errno == ENOENT ? 0 : errno; /* somebody cleared the folder at this moment */
         unlink(temporary.data);
         errno = error;
         kept = false;
@@ -241,7 +242,7 @@ void dp__cache_put(dp__cache *cache, const dp__text *key, const void *data, size
     if (!path.failed && write_entry(cache->folder, path.data, key, data, bytes)) {
         cache->stored++;
         cache->unlooked += bytes + key->length;
-    } else if (!path.failed) {
+    } else if (!path.failed && errno != 0) {
         cache->read_only = true;
         dp__cache_warn("%s cannot be written: %s; kernels are built anew in every process", cache->folder, strerror(errno));
     }
