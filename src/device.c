@@ -201,7 +201,7 @@ dp_device_info dp_device_get_info(const dp_device *device)
 
 dp_memory dp_memory_get(const dp_device *device)
 {
-    return device ? (dp_memory){device->bytes_in_use, device->peak_bytes} : (dp_memory){0, 0};
+    return device ? (dp_memory){device->bytes_in_use, device->peak_bytes, device->kept_bytes} : (dp_memory){0, 0, 0};
 }
 
 void dp_memory_reset(dp_device *device)

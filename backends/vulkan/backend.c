@@ -11,6 +11,7 @@ static const dp__gpu_driver driver = {
     .close = dp__vk_close,
     .buffer_create = dp__vk_buffer_create,
     .buffer_destroy = dp__vk_buffer_destroy,
+    .buffer_busy = dp__vk_buffer_busy,
     .buffer_write = dp__vk_buffer_write,
     .buffer_read = dp__vk_buffer_read,
     .kernel_create = dp__vk_kernel_create,

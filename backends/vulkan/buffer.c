@@ -152,6 +152,15 @@ void dp__vk_buffer_destroy(dp__gpu *gpu, void *handle)
         dp__vk_release(gpu->driver_state, &buffer->object);
 }
 
+/* Buffers that are not mapped are written by copies, which wait for nothing. */
+bool dp__vk_buffer_busy(dp__gpu *gpu, void *handle)
+{
+    dp__vk *vk = gpu->driver_state;
+    const dp__vk_buffer *buffer = handle;
+    dp__vk_look(vk);
+    return buffer->mapped && buffer->object.used > vk->completed;
+}
+
 typedef VkResult (*range_function)(VkDevice device, uint32_t count, const VkMappedMemoryRange *ranges);
 
 /* Calls vkFlush- or vkInvalidateMappedMemoryRanges where the buffer's memory needs it. */

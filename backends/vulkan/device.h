@@ -122,6 +122,7 @@ void dp__vk_empty_trash(dp__vk *vk, uint64_t done);
 /* buffer.c */
 dp_status dp__vk_buffer_create(dp__gpu *gpu, uint64_t bytes, void **handle);
 void dp__vk_buffer_destroy(dp__gpu *gpu, void *handle);
+bool dp__vk_buffer_busy(dp__gpu *gpu, void *handle);
 dp_status dp__vk_buffer_write(dp__gpu *gpu, void *handle, uint64_t offset, const void *data, uint64_t bytes);
 dp_status dp__vk_buffer_read(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
 
@@ -150,5 +151,7 @@ dp_status dp__vk_copy(dp__vk *vk, dp__vk_buffer *from, uint64_t from_offset, dp_
                       uint64_t to_offset, uint64_t bytes);
 /* Returns when submission `number` is done; submits it where it is still being recorded. */
 dp_status dp__vk_wait_for(dp__vk *vk, uint64_t number);
+/* Moves `completed` on to what is done by now; waits for nothing. */
+void dp__vk_look(dp__vk *vk);
 
 #endif

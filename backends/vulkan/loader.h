@@ -41,6 +41,7 @@
     X(DestroyFence)                                                                                          \
     X(ResetFences)                                                                                           \
     X(WaitForFences)                                                                                         \
+    X(GetFenceStatus)                                                                                        \
     X(CreateCommandPool)                                                                                     \
     X(DestroyCommandPool)                                                                                    \
     X(ResetCommandPool)                                                                                      \

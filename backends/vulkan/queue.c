@@ -184,6 +184,16 @@ dp_status dp__vk_wait_for(dp__vk *vk, uint64_t number)
     return DP_OK;
 }
 
+void dp__vk_look(dp__vk *vk)
+{
+    const uint64_t before = vk->completed;
+    while (vk->completed + 1 < vk->current &&
+           vk->api.GetFenceStatus(vk->device, slot_of(vk, vk->completed + 1)->fence) == VK_SUCCESS)
+        report_times(vk, slot_of(vk, ++vk->completed));
+    if (vk->completed > before)
+        dp__vk_empty_trash(vk, vk->completed);
+}
+
 dp_status dp__vk_flush(dp__gpu *gpu)
 {
     return submit(gpu->driver_state);
@@ -228,7 +238,8 @@ static dp_status bind_buffers(dp__vk *vk, dp__vk_slot *slot, const dp__launch *l
     VkWriteDescriptorSet writes[DP__MAX_BINDINGS] = {0};
     for (int i = 0; i < launch->bindings; i++) {
         const dp__vk_buffer *buffer = launch->binding[i].buffer->handle;
-        buffers[i] = (VkDescriptorBufferInfo){buffer->handle, 0, VK_WHOLE_SIZE};
+        /* the tensor's bytes, not those of the buffer that it was given: the validation layer sees what lies beyond */
+        buffers[i] = (VkDescriptorBufferInfo){buffer->handle, 0, launch->binding[i].buffer->bytes};
         writes[i].sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
         writes[i].dstSet = set;
         writes[i].dstBinding = (uint32_t)i;

@@ -69,6 +69,8 @@ typedef struct dp__gpu_driver {
     /* Contracts as in backend.h. Offsets and sizes are any number of bytes. */
     dp_status (*buffer_create)(dp__gpu *gpu, uint64_t bytes, void **handle);
     void (*buffer_destroy)(dp__gpu *gpu, void *handle);
+    /* Whether a write by the host would have to wait for launches. NULL: there is nothing to gain by asking. */
+    bool (*buffer_busy)(dp__gpu *gpu, void *handle);
     dp_status (*buffer_write)(dp__gpu *gpu, void *handle, uint64_t offset, const void *data, uint64_t bytes);
     dp_status (*buffer_read)(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
 
@@ -100,13 +102,14 @@ struct dp__gpu {
     struct dp__profile *profile;
     struct dp__kernel_cache *cache;
     struct dp__table_cache *tables;
+    struct dp__pool *pool;
     struct dp__cache *disk; /* NULL: built kernels are not kept on disk */
 };
 
 /* gpu/profile.c. `name` is a kernel's; seconds of one launch. */
 void dp__profile_add(dp__gpu *gpu, const char *name, double seconds, double flops, double bytes);
 
-/* gpu/gpu.c: the functions of dp__backend that both GPU backends share. A backend's table is its own list() and open() (which
+/* gpu/gpu.c, and gpu/pool.c for buffers: the functions of dp__backend that both GPU backends share. A backend's table is its own list() and open() (which
  * calls dp__gpu_open with its driver) and these. */
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index);
 void dp__gpu_close(dp_device *device);
