@@ -19,11 +19,22 @@ typedef struct dp__vk_object {
     struct dp__vk_object *next; /* in dp__vk.trash */
 } dp__vk_object;
 
+/* One allocation of the driver's. */
+typedef struct dp__vk_memory {
+    VkDeviceMemory handle;
+    uint64_t bytes;
+    uint32_t type;
+    unsigned char *mapped; /* NULL: not mapped */
+} dp__vk_memory;
+
+typedef struct dp__vk_block dp__vk_block; /* memory.c: one allocation for many small buffers */
+
 typedef struct dp__vk_buffer {
     dp__vk_object object; /* first */
     VkBuffer handle;
+    dp__vk_block *block; /* that the memory belongs to; NULL: it is the buffer's own */
     VkDeviceMemory memory;
-    uint64_t size;         /* of the memory */
+    uint64_t offset, size; /* in the memory */
     uint32_t type;         /* of the memory */
     unsigned char *mapped; /* NULL: reached by copies only */
     uint64_t written;      /* number of the last submission that writes it */
@@ -66,6 +77,7 @@ typedef struct dp__vk_traits {
     dp_device_info info; /* but for its id */
     dp__gpu_limits limits;
     uint64_t atom;      /* nonCoherentAtomSize */
+    bool tells_budget; /* VK_EXT_memory_budget */
     uint32_t vendor_id, device_id, driver_version;
     uint8_t cache_uuid[VK_UUID_SIZE]; /* of the driver's build, as data of its pipeline caches name it */
     uint32_t family;    /* of the queue to use */
@@ -87,6 +99,7 @@ struct dp__vk {
     VkPhysicalDevice physical;
     VkPhysicalDeviceMemoryProperties memory;
     uint64_t heap_used[VK_MAX_MEMORY_HEAPS];
+    dp__vk_block *blocks;
     dp__vk_traits traits;
     bool map_tensors; /* tensors live in memory that the host maps; else they are reached through the staging
                          buffers */
@@ -118,6 +131,11 @@ dp_status dp__vk_fail(dp__vk *vk, VkResult result, const char *what);
 void dp__vk_release(dp__vk *vk, dp__vk_object *object);
 /* Destroys what was released and is not used by a submission after number `done`. */
 void dp__vk_empty_trash(dp__vk *vk, uint64_t done);
+
+/* memory.c */
+/* Memory for a buffer that needs this; sets the buffer's fields of it. */
+VkResult dp__vk_memory_take(dp__vk *vk, const VkMemoryRequirements *needs, bool mapped, bool local, dp__vk_buffer *buffer);
+void dp__vk_memory_give(dp__vk *vk, dp__vk_buffer *buffer); /* none is fine */
 
 /* buffer.c */
 dp_status dp__vk_buffer_create(dp__gpu *gpu, uint64_t bytes, void **handle);

@@ -56,16 +56,18 @@ static bool is_busy(dp__gpu *gpu, void *handle)
     return gpu->driver->buffer_busy && gpu->driver->buffer_busy(gpu, handle);
 }
 
-/* The oldest that is large enough and not much too large; with `idle` only one that no launch uses. */
+/* The oldest that is large enough and not much too large; with `idle` only if no launch uses it (those after it were released
+ * later). */
 static bool reuse(dp__gpu *gpu, uint64_t bytes, bool idle, kept *found)
 {
     const dp__pool *pool = gpu->pool;
-    for (size_t k = 0; pool && k < pool->count; k++)
-        if (pool->list[k].bytes >= bytes && pool->list[k].bytes <= bytes + bytes / 8 && !(idle && is_busy(gpu, pool->list[k].handle))) {
-            *found = take_at(gpu, k);
-            return true;
-        }
-    return false;
+    size_t at = 0;
+    while (pool && at < pool->count && (pool->list[at].bytes < bytes || pool->list[at].bytes > bytes + bytes / 8))
+        at++;
+    if (!pool || at == pool->count || (idle && is_busy(gpu, pool->list[at].handle)))
+        return false;
+    *found = take_at(gpu, at);
+    return true;
 }
 
 /* Gives the oldest back until at most `bytes` are kept. */
