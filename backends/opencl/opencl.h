@@ -33,7 +33,7 @@ typedef struct dp__cl_state {
     dp__cl_flight flight[DP__CL_MAX_IN_FLIGHT]; /* the oldest first */
     int flights;
     int unflushed; /* the newest launches, not yet submitted, */
-    double unflushed_flops, unflushed_bytes;
+    double unflushed_flops, unflushed_bytes, unflushed_since; /* since: the oldest of them, seconds */
     uint64_t released_bytes; /* of buffers that launches in flight may still hold */
 } dp__cl_state;
 

@@ -67,7 +67,7 @@ typedef struct dp__vk_slot {
     VkFence fence;
     VkQueryPool queries; /* two of each timed launch; made when the first one is timed */
     int launches;
-    double work;
+    double work, began; /* began: by the host's clock, seconds */
     dp__vk_timed timed[DP__VK_LAUNCHES];
     uint32_t timed_count;
 } dp__vk_slot;

@@ -9,6 +9,15 @@
  */
 #define WORK_OF_SUBMISSION 2e9
 #define FLOPS_PER_BYTE     8
+/* Or when a device that has nothing to do has waited so long: it works while the host goes on. */
+#define SECONDS_OF_PATIENCE 200e-6
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
 
 VkResult dp__vk_slot_create(dp__vk *vk, dp__vk_slot *slot)
 {
@@ -93,6 +102,7 @@ static dp_status begin(dp__vk *vk)
         return dp__vk_fail(vk, result, "vkBeginCommandBuffer");
     slot->launches = 0;
     slot->work = 0;
+    slot->began = now();
     vk->recording = true;
     return DP_OK;
 }
@@ -294,6 +304,14 @@ static void order_launch(dp__vk *vk, const dp__launch *launch)
         mark(vk, launch->binding[i].buffer->handle, launch->binding[i].writes);
 }
 
+static bool keeps_waiting(dp__vk *vk, const dp__vk_slot *slot)
+{
+    if (now() - slot->began < SECONDS_OF_PATIENCE)
+        return false;
+    dp__vk_look(vk);
+    return vk->completed + 1 == vk->current;
+}
+
 static dp_status record(dp__vk *vk, const dp__launch *launch, bool timed)
 {
     dp__vk_kernel *kernel = launch->kernel;
@@ -313,16 +331,9 @@ static dp_status record(dp__vk *vk, const dp__launch *launch, bool timed)
         stop_timing(vk, slot, launch);
     slot->launches++;
     slot->work += launch->flops + FLOPS_PER_BYTE * launch->bytes;
-    if (slot->launches < DP__VK_LAUNCHES && slot->work < WORK_OF_SUBMISSION)
+    if (slot->launches < DP__VK_LAUNCHES && slot->work < WORK_OF_SUBMISSION && !keeps_waiting(vk, slot))
         return DP_OK;
     return submit(vk);
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
 /* For devices without timestamps: by the host's clock, alone on the device. */

@@ -137,6 +137,7 @@ static dp_status add_entry(dp__gpu *gpu, const dp__step *step, uint64_t hash, ch
     dp__kernel_cache *cache = gpu->cache;
     if (!dp__grow(&cache->entries, &cache->capacity, cache->count + 1, sizeof *cache->entries))
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for kernel %s", step->kernel);
+    DP_CHECK(gpu->driver->flush(gpu)); /* the device works while a kernel is built */
     DP_CHECK(build(gpu, step, kernel));
     cache->entries[cache->count++] = (entry){hash, key, *kernel};
     return DP_OK;

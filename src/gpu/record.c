@@ -32,6 +32,12 @@ static dp_status skip_launch(dp__gpu *gpu, const dp__launch *launch)
     return DP_OK;
 }
 
+static dp_status skip_flush(dp__gpu *gpu)
+{
+    (void)gpu;
+    return DP_OK;
+}
+
 dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text)
 {
     const dp__gpu *gpu = device->state;
@@ -39,6 +45,7 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
     own.driver.kernel_create = record_kernel;
     own.driver.kernel_destroy = forget_kernel;
     own.driver.launch = skip_launch;
+    own.driver.flush = skip_flush;
     if (dialect != DP_DIALECT_DEVICE)
         own.driver.glsl = dialect == DP_DIALECT_GLSL;
     own.gpu.limits.max_vector =
