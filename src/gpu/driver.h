@@ -109,8 +109,8 @@ struct dp__gpu {
 /* gpu/profile.c. `name` is a kernel's; seconds of one launch. */
 void dp__profile_add(dp__gpu *gpu, const char *name, double seconds, double flops, double bytes);
 
-/* gpu/gpu.c, and gpu/pool.c for buffers: the functions of dp__backend that both GPU backends share. A backend's table is its own list() and open() (which
- * calls dp__gpu_open with its driver) and these. */
+/* gpu/gpu.c, and gpu/pool.c for buffers: the functions of dp__backend that both GPU backends share. A backend's table is its own
+ * list() and open() (which calls dp__gpu_open with its driver) and these. */
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index);
 void dp__gpu_close(dp_device *device);
 dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer);
