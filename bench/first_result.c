@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a process takes from its start to its first result: a program that opens a device, computes one small thing and
- * reads it, started again and again by itself. The first run finds empty caches (the library's, PoCL's and Mesa's); of the others
- * half may use the library's cache of built kernels and half may not. */
+/* How long a process takes from its start to its first result: a program that opens a device, computes one
+ * small thing and reads it, started again and again by itself. The first run finds empty caches (the
+ * library's, PoCL's and Mesa's); of the others half may use the library's cache of built kernels and half may
+ * not. */
 #include <dipole/dipole.h>
 
 #include <stdio.h>
@@ -50,7 +51,8 @@ static bool compute(dp_device *device, const char *op)
     }
     float values[64 * 64] = {0};
     const size_t count = (size_t)dp_tensor_size(result);
-    const bool good = count > 0 && dp_read(result, values, count * sizeof *values) == DP_OK && (double)values[count - 1] == wanted;
+    const bool good = count > 0 && dp_read(result, values, count * sizeof *values) == DP_OK &&
+                      (double)values[count - 1] == wanted;
     dp_tensor_release(&a);
     dp_tensor_release(&result);
     return good;
@@ -86,7 +88,8 @@ static bool run_child(const char *program, const options *own, const char *cache
         close(ends[0]);
         close(ends[1]);
         setenv("DIPOLE_CACHE", cache, 1);
-        execl(program, program, "--child", "--op", own->op, "--device", own->device ? own->device : "", (char *)NULL);
+        execl(program, program, "--child", "--op", own->op, "--device", own->device ? own->device : "",
+              (char *)NULL);
         _exit(127);
     }
     close(ends[1]);
@@ -112,13 +115,15 @@ static void print_row(const options *own, const char *name, times *runs, int cou
     qsort(runs, (size_t)count, sizeof *runs, ascending);
     const times *middle = &runs[count / 2];
     if (own->json)
-        printf("  {\"caches\": \"%s\", \"runs\": %d, \"result_ms\": %.2f, \"least_ms\": %.2f, \"most_ms\": %.2f, "
+        printf("  {\"caches\": \"%s\", \"runs\": %d, \"result_ms\": %.2f, \"least_ms\": %.2f, \"most_ms\": "
+               "%.2f, "
                "\"open_ms\": %.2f, \"run_ms\": %.2f, \"close_ms\": %.2f, \"end_ms\": %.2f}%s\n",
-               name, count, middle->result, runs[0].result, runs[count - 1].result, middle->open, middle->run, middle->close,
-               middle->end, last ? "" : ",");
+               name, count, middle->result, runs[0].result, runs[count - 1].result, middle->open, middle->run,
+               middle->close, middle->end, last ? "" : ",");
     else
-        printf("%-22s %9.1f  (%.1f .. %.1f)  open %.1f  run %.1f  close %.1f  end %.1f\n", name, middle->result, runs[0].result,
-               runs[count - 1].result, middle->open, middle->run, middle->close, middle->end);
+        printf("%-22s %9.1f  (%.1f .. %.1f)  open %.1f  run %.1f  close %.1f  end %.1f\n", name,
+               middle->result, runs[0].result, runs[count - 1].result, middle->open, middle->run,
+               middle->close, middle->end);
     fflush(stdout);
 }
 
@@ -138,7 +143,8 @@ static bool use_empty_caches(char *folder)
 
 static bool measure(const char *program, const options *own)
 {
-    static const char *const names[] = {"driver's warm, ours off", "all warm"}, *const caches[] = {"off", "on"};
+    static const char *const names[] = {"driver's warm, ours off", "all warm"}, *const caches[] = {"off",
+                                                                                                   "on"};
     times cold, warm[2][MAX_RUNS];
     if (!run_child(program, own, "on", &cold) || !run_child(program, own, "on", &warm[0][0]))
         return false;
@@ -190,7 +196,8 @@ int main(int argc, char **argv)
     if (own.json)
         puts("[");
     else
-        printf("%s on %s, ms from the start of the process to its first result\n", own.op, own.device ? own.device : "the default");
+        printf("%s on %s, ms from the start of the process to its first result\n", own.op,
+               own.device ? own.device : "the default");
     fflush(stdout);
     const bool good = measure("/proc/self/exe", &own);
     if (own.json)

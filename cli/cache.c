@@ -16,7 +16,8 @@ static bool look(contents *there)
 {
     const size_t length = dp_cache_folder(NULL, 0);
     const size_t listed = dp_cache_usage_list(NULL, 0);
-    *there = (contents){.folder = length ? malloc(length + 1) : NULL, .usage = calloc(listed + 1, sizeof(*there->usage))};
+    *there = (contents){.folder = length ? malloc(length + 1) : NULL,
+                        .usage = calloc(listed + 1, sizeof(*there->usage))};
     if ((length && !there->folder) || !there->usage) {
         cli_error("out of memory");
         return false;
@@ -57,13 +58,15 @@ static int print_json(const contents *there, const uint64_t *removed)
 static void print_text(const contents *there, const uint64_t *removed)
 {
     char bytes[CLI_TEXT];
-    printf("folder   %s\n", there->folder ? there->folder : "none: the cache is off, or there is no home for it");
+    printf("folder   %s\n",
+           there->folder ? there->folder : "none: the cache is off, or there is no home for it");
     if (removed)
         printf("removed  %llu\n", (unsigned long long)*removed);
     for (size_t u = 0; u < there->count; u++)
-        printf("%-7s  %llu kernels, %s\n", there->usage[u].backend, (unsigned long long)there->usage[u].entries,
-               cli_bytes_text(there->usage[u].bytes, bytes));
-    printf("%-7s  %llu kernels, %s\n", "all", (unsigned long long)there->entries, cli_bytes_text(there->bytes, bytes));
+        printf("%-7s  %llu kernels, %s\n", there->usage[u].backend,
+               (unsigned long long)there->usage[u].entries, cli_bytes_text(there->usage[u].bytes, bytes));
+    printf("%-7s  %llu kernels, %s\n", "all", (unsigned long long)there->entries,
+           cli_bytes_text(there->bytes, bytes));
 }
 
 static int show(bool clear, bool json)
@@ -95,8 +98,10 @@ int cli_cache(int argc, char **argv)
     const cli_command command = {
         .operands = "",
         .summary = "Tells of the built kernels that are kept on disk, or removes them.",
-        .details = "environment: DIPOLE_CACHE_DIR is their folder, else $XDG_CACHE_HOME/dipole, else ~/.cache/dipole;\n"
-                   "DIPOLE_CACHE=off keeps none; DIPOLE_CACHE_MIB is what they may take together, 256 without it.",
+        .details =
+            "environment: DIPOLE_CACHE_DIR is their folder, else $XDG_CACHE_HOME/dipole, else "
+            "~/.cache/dipole;\n"
+            "DIPOLE_CACHE=off keeps none; DIPOLE_CACHE_MIB is what they may take together, 256 without it.",
         .options = own,
         .option_count = CLI_COUNT(own),
     };

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Nothing that changes arithmetic: f32 means f32. */
-const char dp__cl_options[] = "-cl-std=CL1.2 -w"; /* clang warns of the calling convention of vectors wider than registers */
+const char dp__cl_options[] =
+    "-cl-std=CL1.2 -w"; /* clang warns of the calling convention of vectors wider than registers */
 
 /* The compiler's log; NULL where there is none. Freed by the caller. */
 static char *build_log(const dp__cl_state *state, cl_program program)
@@ -83,7 +84,8 @@ static dp_status check_group(dp__gpu *gpu, cl_kernel kernel, const dp__kernel_so
 }
 
 /* From a program that is built. */
-static dp_status take_kernel(dp__gpu *gpu, cl_program program, const dp__kernel_source *source, cl_kernel *kernel)
+static dp_status take_kernel(dp__gpu *gpu, cl_program program, const dp__kernel_source *source,
+                             cl_kernel *kernel)
 {
     const dp__cl_state *const state = gpu->driver_state;
     cl_int error = CL_SUCCESS;
@@ -98,16 +100,20 @@ static void take_binary(const dp__cl_state *state, cl_program program, dp__binar
 {
     size_t bytes = 0;
     *binary = (dp__binary){NULL, 0};
-    if (state->api->clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS || bytes == 0)
+    if (state->api->clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) !=
+            CL_SUCCESS ||
+        bytes == 0)
         return;
     unsigned char *data = dp__alloc(bytes, 1);
-    if (data != NULL && state->api->clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS)
+    if (data != NULL &&
+        state->api->clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS)
         *binary = (dp__binary){data, bytes};
     else
         dp__free(data);
 }
 
-dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **handle)
+dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built,
+                               void **handle)
 {
     const dp__cl_state *const state = gpu->driver_state;
     const char *text = source->text;
@@ -131,14 +137,15 @@ dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp
     return status;
 }
 
-bool dp__cl_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary, void **handle)
+bool dp__cl_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary,
+                        void **handle)
 {
     const dp__cl_state *const state = gpu->driver_state;
     const unsigned char *data = binary->data;
     cl_int error = CL_SUCCESS, accepted = CL_SUCCESS;
     cl_kernel kernel = NULL;
-    const cl_program program =
-        state->api->clCreateProgramWithBinary(state->context, 1, &state->device, &binary->bytes, &data, &accepted, &error);
+    const cl_program program = state->api->clCreateProgramWithBinary(
+        state->context, 1, &state->device, &binary->bytes, &data, &accepted, &error);
     if (error != CL_SUCCESS)
         return false;
     if (accepted == CL_SUCCESS &&

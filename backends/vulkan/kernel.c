@@ -40,7 +40,8 @@ static VkResult make_layouts(dp__vk *vk, uint32_t bindings)
     return result;
 }
 
-static VkResult make_pipeline(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipelineCache cache, dp__vk_kernel *kernel)
+static VkResult make_pipeline(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipelineCache cache,
+                              dp__vk_kernel *kernel)
 {
     const VkShaderModuleCreateInfo module_info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
@@ -66,7 +67,8 @@ static VkResult make_pipeline(dp__vk *vk, const uint32_t *words, size_t bytes, V
     return result;
 }
 
-/* What is kept of a kernel: this, its SPIR-V, and what the driver makes of that (none where there is nothing behind). */
+/* What is kept of a kernel: this, its SPIR-V, and what the driver makes of that (none where there is nothing
+ * behind). */
 typedef struct binary_header {
     uint64_t spirv_bytes;
 } binary_header;
@@ -78,7 +80,8 @@ static bool is_from_driver(const dp__vk *vk, const unsigned char *data, size_t b
     if (bytes < sizeof header)
         return false;
     memcpy(&header, data, sizeof header);
-    return header.headerSize >= sizeof header && header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+    return header.headerSize >= sizeof header &&
+           header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
            header.vendorID == vk->traits.vendor_id && header.deviceID == vk->traits.device_id &&
            memcmp(header.pipelineCacheUUID, vk->traits.cache_uuid, VK_UUID_SIZE) == 0;
 }
@@ -93,11 +96,14 @@ static VkPipelineCache open_cache(dp__vk *vk, const void *data, size_t bytes)
         .pInitialData = fits ? data : NULL,
     };
     VkPipelineCache cache;
-    return vk->api.CreatePipelineCache(vk->device, &info, NULL, &cache) == VK_SUCCESS ? cache : VK_NULL_HANDLE;
+    return vk->api.CreatePipelineCache(vk->device, &info, NULL, &cache) == VK_SUCCESS ? cache
+                                                                                      : VK_NULL_HANDLE;
 }
 
-/* The binary of a kernel that was made with this cache; SPIR-V alone where the driver gives nothing, none where memory is out. */
-static void take_binary(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipelineCache cache, dp__binary *binary)
+/* The binary of a kernel that was made with this cache; SPIR-V alone where the driver gives nothing, none
+ * where memory is out. */
+static void take_binary(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipelineCache cache,
+                        dp__binary *binary)
 {
     const binary_header header = {bytes};
     size_t kept = 0;
@@ -109,7 +115,8 @@ static void take_binary(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipel
         return;
     memcpy(data, &header, sizeof header);
     memcpy(data + sizeof header, words, bytes);
-    if (kept > 0 && vk->api.GetPipelineCacheData(vk->device, cache, &kept, data + sizeof header + bytes) != VK_SUCCESS)
+    if (kept > 0 &&
+        vk->api.GetPipelineCacheData(vk->device, cache, &kept, data + sizeof header + bytes) != VK_SUCCESS)
         kept = 0;
     *binary = (dp__binary){data, sizeof header + bytes + kept};
 }
@@ -190,7 +197,8 @@ static dp__vk_kernel *new_kernel(dp__vk *vk, const dp__kernel_source *source, Vk
     return kernel;
 }
 
-dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **result)
+dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built,
+                               void **result)
 {
     dp__vk *vk = gpu->driver_state;
     VkResult made;
@@ -210,7 +218,8 @@ dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp
     return status;
 }
 
-bool dp__vk_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary, void **result)
+bool dp__vk_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary,
+                        void **result)
 {
     dp__vk *vk = gpu->driver_state;
     const unsigned char *data = binary->data;
@@ -241,8 +250,9 @@ void dp__vk_identify(const dp__vk *vk, char *text, size_t size)
     char uuid[2 * VK_UUID_SIZE + 1];
     for (size_t b = 0; b < VK_UUID_SIZE; b++)
         snprintf(uuid + 2 * b, 3, "%02x", traits->cache_uuid[b]);
-    snprintf(text, size, "%s%s\n%s\n%s\n%s\n%08x:%08x %08x %s", dp__vk_compiler(), debugging() ? " debug" : "", traits->info.name,
-             traits->info.driver, traits->info.api, traits->vendor_id, traits->device_id, traits->driver_version, uuid);
+    snprintf(text, size, "%s%s\n%s\n%s\n%s\n%08x:%08x %08x %s", dp__vk_compiler(),
+             debugging() ? " debug" : "", traits->info.name, traits->info.driver, traits->info.api,
+             traits->vendor_id, traits->device_id, traits->driver_version, uuid);
 }
 
 void dp__vk_kernel_destroy(dp__gpu *gpu, void *handle)

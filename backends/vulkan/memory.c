@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device memory: its types, the budget, and slots of shared blocks for small buffers. A driver may refuse to make more than 4096
- * allocations, and each costs a call of the kernel's. */
+/* Device memory: its types, the budget, and slots of shared blocks for small buffers. A driver may refuse to
+ * make more than 4096 allocations, and each costs a call of the kernel's. */
 #include "device.h"
 
 /* Types that need features which are not enabled, or that are slow. */
@@ -41,10 +41,10 @@ static bool choose_type(const dp__vk *vk, uint32_t mask, bool mapped, bool local
 }
 
 /* A block holds buffers of one size; a slot's number is its bit. */
-#define MOST_SLOTS      64
-#define LARGEST_SLOT    ((uint64_t)64 << 10)
-#define LARGEST_BLOCK   ((uint64_t)1 << 20)
-#define SLOT_ALIGN      ((uint64_t)256) /* of storage buffers and of nonCoherentAtomSize at most, says Vulkan */
+#define MOST_SLOTS    64
+#define LARGEST_SLOT  ((uint64_t)64 << 10)
+#define LARGEST_BLOCK ((uint64_t)1 << 20)
+#define SLOT_ALIGN    ((uint64_t)256) /* of storage buffers and of nonCoherentAtomSize at most, says Vulkan */
 
 struct dp__vk_block {
     dp__vk_memory memory;
@@ -53,8 +53,8 @@ struct dp__vk_block {
     struct dp__vk_block *next;
 };
 
-/* Some drivers promise more than their heap holds and take the whole machine down when it is touched. What the driver says is
- * left for this process is asked where it can be. */
+/* Some drivers promise more than their heap holds and take the whole machine down when it is touched. What
+ * the driver says is left for this process is asked where it can be. */
 static bool fits_budget(const dp__vk *vk, uint32_t heap, uint64_t bytes)
 {
     const uint64_t limit = vk->memory.memoryHeaps[heap].size;
@@ -62,8 +62,10 @@ static bool fits_budget(const dp__vk *vk, uint32_t heap, uint64_t bytes)
         return false;
     if (!vk->traits.tells_budget)
         return true;
-    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
-    VkPhysicalDeviceMemoryProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, .pNext = &budget};
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, .pNext = &budget};
     vk->api.GetPhysicalDeviceMemoryProperties2(vk->physical, &properties);
     const uint64_t most = budget.heapBudget[heap], used = budget.heapUsage[heap];
     return most == 0 || (used <= most && bytes <= most - used); /* 0 is no answer */
@@ -91,7 +93,8 @@ static VkResult allocate_memory(dp__vk *vk, uint64_t bytes, uint32_t type, bool 
     if (result != VK_SUCCESS)
         return result;
     vk->heap_used[heap] += bytes;
-    if (mapped && (result = vk->api.MapMemory(vk->device, memory->handle, 0, VK_WHOLE_SIZE, 0, &map)) != VK_SUCCESS)
+    if (mapped &&
+        (result = vk->api.MapMemory(vk->device, memory->handle, 0, VK_WHOLE_SIZE, 0, &map)) != VK_SUCCESS)
         free_memory(vk, memory);
     memory->mapped = map;
     return result;
@@ -112,7 +115,8 @@ static dp__vk_block *find_block(dp__vk *vk, uint64_t slot_bytes, uint32_t type, 
     const uint32_t slots = (uint32_t)DP_MIN2(MOST_SLOTS, LARGEST_BLOCK / slot_bytes);
     const uint64_t full = slots == 64 ? UINT64_MAX : ((uint64_t)1 << slots) - 1;
     for (dp__vk_block *block = vk->blocks; block; block = block->next)
-        if (block->slot_bytes == slot_bytes && block->memory.type == type && block->local == local && block->used != full)
+        if (block->slot_bytes == slot_bytes && block->memory.type == type && block->local == local &&
+            block->used != full)
             return block;
     dp__vk_block *block = dp__alloc(1, sizeof *block);
     if (!block)
@@ -126,7 +130,8 @@ static dp__vk_block *find_block(dp__vk *vk, uint64_t slot_bytes, uint32_t type, 
     return block;
 }
 
-static bool take_slot(dp__vk *vk, uint64_t slot_bytes, uint32_t type, bool mapped, bool local, dp__vk_buffer *buffer)
+static bool take_slot(dp__vk *vk, uint64_t slot_bytes, uint32_t type, bool mapped, bool local,
+                      dp__vk_buffer *buffer)
 {
     dp__vk_block *block = find_block(vk, slot_bytes, type, mapped, local);
     if (!block)
@@ -140,14 +145,16 @@ static bool take_slot(dp__vk *vk, uint64_t slot_bytes, uint32_t type, bool mappe
     return true;
 }
 
-VkResult dp__vk_memory_take(dp__vk *vk, const VkMemoryRequirements *needs, bool mapped, bool local, dp__vk_buffer *buffer)
+VkResult dp__vk_memory_take(dp__vk *vk, const VkMemoryRequirements *needs, bool mapped, bool local,
+                            dp__vk_buffer *buffer)
 {
     uint32_t type;
     dp__vk_memory memory;
     if (!choose_type(vk, needs->memoryTypeBits, mapped, local, &type))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     const uint64_t slot = DP_CEIL_DIV(needs->size, SLOT_ALIGN) * SLOT_ALIGN;
-    const bool small = slot <= LARGEST_SLOT && needs->alignment <= SLOT_ALIGN && vk->traits.atom <= SLOT_ALIGN;
+    const bool small =
+        slot <= LARGEST_SLOT && needs->alignment <= SLOT_ALIGN && vk->traits.atom <= SLOT_ALIGN;
     if (small && take_slot(vk, slot, type, mapped, local, buffer))
         return VK_SUCCESS;
     const VkResult result = allocate_memory(vk, needs->size, type, mapped, &memory);
@@ -162,7 +169,8 @@ void dp__vk_memory_give(dp__vk *vk, dp__vk_buffer *buffer)
     if (!buffer->memory)
         return;
     if (!block) {
-        free_memory(vk, &(dp__vk_memory){.handle = buffer->memory, .type = buffer->type, .bytes = buffer->size});
+        free_memory(vk,
+                    &(dp__vk_memory){.handle = buffer->memory, .type = buffer->type, .bytes = buffer->size});
         return;
     }
     block->used &= ~((uint64_t)1 << buffer->offset / block->slot_bytes);

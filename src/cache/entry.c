@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A file is this, the key and the data. It is read on the machine that wrote it, or is not recognised. The hash is of all that
- * follows it. */
+/* A file is this, the key and the data. It is read on the machine that wrote it, or is not recognised. The
+ * hash is of all that follows it. */
 typedef struct header {
     char magic[8];
     dp__hash hash;
@@ -23,8 +23,8 @@ static const char magic[8] = {'D', 'I', 'P', 'O', 'L', 'E', '0', '1'};
 
 enum { HASHED = offsetof(header, key_bytes) };
 
-#define SECONDS_OF_A_USE     3600                 /* how exact the time of an entry's last use is */
-#define LOOKS_AFTER          ((uint64_t)16 << 20) /* bytes written between two looks at the size of all */
+#define SECONDS_OF_A_USE 3600                 /* how exact the time of an entry's last use is */
+#define LOOKS_AFTER      ((uint64_t)16 << 20) /* bytes written between two looks at the size of all */
 
 dp__cache *dp__cache_open(const char *backend)
 {
@@ -52,8 +52,8 @@ void dp__cache_close(dp__cache *cache)
 static void add_path(const dp__cache *cache, const dp__text *key, dp__text *path)
 {
     const dp__hash hash = dp__hash_of(key->data, key->length);
-    dp__text_add(path, "%s/%s-%016" PRIx64 "%016" PRIx64 DP__CACHE_SUFFIX, cache->folder, cache->backend, hash.word[0],
-                 hash.word[1]);
+    dp__text_add(path, "%s/%s-%016" PRIx64 "%016" PRIx64 DP__CACHE_SUFFIX, cache->folder, cache->backend,
+                 hash.word[0], hash.word[1]);
 }
 
 static bool read_all(int file, unsigned char *data, size_t bytes)
@@ -93,11 +93,12 @@ static bool verify(const unsigned char *file, size_t bytes, const dp__text *key)
         return false;
     memcpy(&head, file, sizeof head);
     const size_t rest = bytes - sizeof head;
-    if (memcmp(head.magic, magic, sizeof magic) != 0 || head.key_bytes != key->length || head.key_bytes > rest ||
-        head.data_bytes != rest - head.key_bytes || head.data_bytes == 0)
+    if (memcmp(head.magic, magic, sizeof magic) != 0 || head.key_bytes != key->length ||
+        head.key_bytes > rest || head.data_bytes != rest - head.key_bytes || head.data_bytes == 0)
         return false;
     const dp__hash hash = dp__hash_of(file + HASHED, bytes - HASHED);
-    return memcmp(&hash, &head.hash, sizeof hash) == 0 && memcmp(file + sizeof head, key->data, key->length) == 0;
+    return memcmp(&hash, &head.hash, sizeof hash) == 0 &&
+           memcmp(file + sizeof head, key->data, key->length) == 0;
 }
 
 /* What is run must come from nobody else: a kernel is code of this process. */
@@ -110,7 +111,8 @@ static bool trusted(const struct stat *status)
 typedef enum outcome { READ, ABSENT, DAMAGED } outcome;
 
 /* Reads and checks the file. A mapped file would be a crash where another process cuts it short. */
-static outcome read_entry(int file, const char *path, const dp__text *key, unsigned char **data, size_t *bytes)
+static outcome read_entry(int file, const char *path, const dp__text *key, unsigned char **data,
+                          size_t *bytes)
 {
     struct stat status;
     if (fstat(file, &status) != 0 || !trusted(&status)) {
@@ -136,7 +138,8 @@ static outcome find(dp__cache *cache, const char *path, const dp__text *key, voi
     const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) {
         if (errno != ENOENT)
-            dp__cache_warn("%s cannot be read: %s; kernels are built from their sources", path, strerror(errno));
+            dp__cache_warn("%s cannot be read: %s; kernels are built from their sources", path,
+                           strerror(errno));
         return ABSENT;
     }
     unsigned char *data = NULL;
@@ -182,7 +185,8 @@ void dp__cache_drop(dp__cache *cache, const dp__text *key)
 }
 
 /* Writes the whole file under a name that no reader looks for. False with errno. */
-static bool write_temporary(const char *temporary, int file, const dp__text *key, const void *data, size_t bytes)
+static bool write_temporary(const char *temporary, int file, const dp__text *key, const void *data,
+                            size_t bytes)
 {
     header head = {.key_bytes = key->length, .data_bytes = bytes};
     const size_t all = sizeof head + key->length + bytes;
@@ -210,7 +214,8 @@ static bool write_temporary(const char *temporary, int file, const dp__text *key
 
 /* Under a name of its own first: other processes see the whole entry or none. False with errno, 0
  * where nothing is wrong with the folder. */
-static bool write_entry(const char *folder, const char *path, const dp__text *key, const void *data, size_t bytes)
+static bool write_entry(const char *folder, const char *path, const dp__text *key, const void *data,
+                        size_t bytes)
 {
     dp__text temporary = {0};
     dp__text_add(&temporary, "%s/" DP__CACHE_TEMPORARY "XXXXXX", folder);
@@ -236,7 +241,8 @@ static bool write_entry(const char *folder, const char *path, const dp__text *ke
 void dp__cache_put(dp__cache *cache, const dp__text *key, const void *data, size_t bytes)
 {
     dp__text path = {0};
-    if (cache->read_only || key->failed || bytes == 0 || bytes + key->length + sizeof(header) > DP__CACHE_MAX_ENTRY)
+    if (cache->read_only || key->failed || bytes == 0 ||
+        bytes + key->length + sizeof(header) > DP__CACHE_MAX_ENTRY)
         return;
     add_path(cache, key, &path);
     if (!path.failed && write_entry(cache->folder, path.data, key, data, bytes)) {
@@ -244,7 +250,8 @@ void dp__cache_put(dp__cache *cache, const dp__text *key, const void *data, size
         cache->unlooked += bytes + key->length;
     } else if (!path.failed && errno != 0) {
         cache->read_only = true;
-        dp__cache_warn("%s cannot be written: %s; kernels are built anew in every process", cache->folder, strerror(errno));
+        dp__cache_warn("%s cannot be written: %s; kernels are built anew in every process", cache->folder,
+                       strerror(errno));
     }
     dp__text_free(&path);
     if (cache->unlooked >= LOOKS_AFTER) {

@@ -14,7 +14,7 @@
 
 #define DEFAULT_MIB        256
 #define MOST_MIB           (1 << 20)
-#define UNFINISHED_SECONDS 3600 /* a file that is still being written is younger */
+#define UNFINISHED_SECONDS 3600      /* a file that is still being written is younger */
 #define SUBFOLDER          "kernels" /* entries have a folder for themselves: clearing touches nothing else */
 
 void dp__cache_warn(const char *format, ...)
@@ -43,7 +43,8 @@ static const char *variable(const char *name)
 
 bool dp__cache_folder(char **folder)
 {
-    const char *own = variable("DIPOLE_CACHE_DIR"), *xdg = variable("XDG_CACHE_HOME"), *home = variable("HOME");
+    const char *own = variable("DIPOLE_CACHE_DIR"), *xdg = variable("XDG_CACHE_HOME"),
+               *home = variable("HOME");
     const char *mode = variable("DIPOLE_CACHE");
     dp__text path = {0};
     *folder = NULL;
@@ -103,7 +104,8 @@ static bool is_entry(const char *name)
 {
     const size_t length = strlen(name), suffix = sizeof DP__CACHE_SUFFIX - 1;
     const char *dash = strchr(name, '-');
-    return dash && dash != name && length == (size_t)(dash - name) + 1 + 32 + suffix && strspn(dash + 1, "0123456789abcdef") == 32 &&
+    return dash && dash != name && length == (size_t)(dash - name) + 1 + 32 + suffix &&
+           strspn(dash + 1, "0123456789abcdef") == 32 &&
            strcmp(name + length - suffix, DP__CACHE_SUFFIX) == 0;
 }
 

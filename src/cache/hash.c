@@ -2,8 +2,9 @@
 #include "cache/cache.h"
 #include <string.h>
 
-/* SipHash-2-4 with a result of 128 bits (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012, and the authors' note on
- * the longer result), with the key of their test vectors, 00 01 ... 0f: the same names in every process. */
+/* SipHash-2-4 with a result of 128 bits (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012, and
+ * the authors' note on the longer result), with the key of their test vectors, 00 01 ... 0f: the same names
+ * in every process. */
 
 #define ROTATE(word, bits) ((word) << (bits) | (word) >> (64 - (bits)))
 
@@ -42,8 +43,8 @@ static uint64_t word_at(const unsigned char *data, size_t bytes)
 dp__hash dp__hash_of(const void *data, size_t bytes)
 {
     static const uint64_t key[2] = {0x0706050403020100u, 0x0f0e0d0c0b0a0908u};
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du ^ 0xee, key[0] ^ 0x6c7967656e657261u,
-                     key[1] ^ 0x7465646279746573u};
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du ^ 0xee,
+                     key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u};
     const unsigned char *at = data;
     const size_t rest = bytes % 8;
     for (const unsigned char *end = at + (bytes - rest); at != end; at += 8)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory pool: buffers that were released are kept for the next that need as much. Queues are in order, so a buffer may be
- * given away while launches in flight still use it: what the next owner launches comes behind them, and drivers order by handle.
- * Only the host's own writes would have to wait, and take an idle one instead. What is taken depends on the order of calls and, where
- * a handle is busy, on time; contents are undefined either way, and results do not depend on it. */
+/* The memory pool: buffers that were released are kept for the next that need as much. Queues are in order,
+ * so a buffer may be given away while launches in flight still use it: what the next owner launches comes
+ * behind them, and drivers order by handle. Only the host's own writes would have to wait, and take an idle
+ * one instead. What is taken depends on the order of calls and, where a handle is busy, on time; contents are
+ * undefined either way, and results do not depend on it. */
 #include "gpu/pool.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_KEPT       256 /* buffers */
-#define SHARE_KEPT     8   /* of the device's memory, bytes that are kept at most: one part in so many */
-#define SMALLEST       ((uint64_t)256)
-#define FINE_UP_TO     ((uint64_t)1 << 20) /* sizes are rounded to eighths of a power of two, larger ones */
-#define COARSE_STEP    ((uint64_t)1 << 16) /* to these bytes */
+#define MAX_KEPT    256 /* buffers */
+#define SHARE_KEPT  8   /* of the device's memory, bytes that are kept at most: one part in so many */
+#define SMALLEST    ((uint64_t)256)
+#define FINE_UP_TO  ((uint64_t)1 << 20) /* sizes are rounded to eighths of a power of two, larger ones */
+#define COARSE_STEP ((uint64_t)1 << 16) /* to these bytes */
 
 typedef struct kept {
     void *handle;
@@ -56,13 +57,14 @@ static bool is_busy(dp__gpu *gpu, void *handle)
     return gpu->driver->buffer_busy && gpu->driver->buffer_busy(gpu, handle);
 }
 
-/* The oldest that is large enough and not much too large; with `idle` only if no launch uses it (those after it were released
- * later). */
+/* The oldest that is large enough and not much too large; with `idle` only if no launch uses it (those after
+ * it were released later). */
 static bool reuse(dp__gpu *gpu, uint64_t bytes, bool idle, kept *found)
 {
     const dp__pool *pool = gpu->pool;
     size_t at = 0;
-    while (pool && at < pool->count && (pool->list[at].bytes < bytes || pool->list[at].bytes > bytes + bytes / 8))
+    while (pool && at < pool->count &&
+           (pool->list[at].bytes < bytes || pool->list[at].bytes > bytes + bytes / 8))
         at++;
     if (!pool || at == pool->count || (idle && is_busy(gpu, pool->list[at].handle)))
         return false;
@@ -77,11 +79,13 @@ static void trim(dp__gpu *gpu, uint64_t bytes)
         gpu->driver->buffer_destroy(gpu, take_at(gpu, 0).handle);
 }
 
-/* From the driver. What is kept makes room first; where memory is short all the same, all of it, and what was in flight. */
+/* From the driver. What is kept makes room first; where memory is short all the same, all of it, and what was
+ * in flight. */
 static dp_status create(dp__gpu *gpu, uint64_t bytes, void **handle)
 {
     dp_device *device = gpu->device;
-    const uint64_t rest = device->info.memory_bytes - DP_MIN2(device->info.memory_bytes, device->bytes_in_use);
+    const uint64_t rest =
+        device->info.memory_bytes - DP_MIN2(device->info.memory_bytes, device->bytes_in_use);
     const bool clean = device->status == DP_OK;
     trim(gpu, rest - DP_MIN2(rest, bytes));
     const dp_status status = gpu->driver->buffer_create(gpu, bytes, handle);
@@ -105,7 +109,8 @@ dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer)
         gpu->pool->off = mode && strcmp(mode, "off") == 0;
     }
     const bool pooled = gpu->pool && !gpu->pool->off;
-    const uint64_t bytes = pooled ? DP_MIN2(round_up(buffer->bytes), gpu->limits.max_tensor_bytes) : buffer->bytes;
+    const uint64_t bytes =
+        pooled ? DP_MIN2(round_up(buffer->bytes), gpu->limits.max_tensor_bytes) : buffer->bytes;
     buffer->capacity = bytes;
     if (!reuse(gpu, bytes, false, &found))
         return create(gpu, bytes, &buffer->handle);
@@ -135,7 +140,8 @@ void dp__gpu_buffer_destroy(dp_device *device, dp__buffer *buffer)
     keep(device->state, buffer->handle, buffer->capacity);
 }
 
-/* Where all of a buffer is written while launches use what was in it, it gets other memory instead of waiting for them. */
+/* Where all of a buffer is written while launches use what was in it, it gets other memory instead of waiting
+ * for them. */
 static void rename_busy(dp__gpu *gpu, dp__buffer *buffer)
 {
     const uint64_t most = gpu->device->info.memory_bytes / SHARE_KEPT;
@@ -144,7 +150,8 @@ static void rename_busy(dp__gpu *gpu, dp__buffer *buffer)
         return;
     if (!reuse(gpu, buffer->bytes, true, &other)) {
         if (gpu->pool->count == MAX_KEPT || gpu->device->kept_bytes + buffer->capacity > most ||
-            gpu->device->bytes_in_use + gpu->device->kept_bytes + buffer->capacity > gpu->device->info.memory_bytes)
+            gpu->device->bytes_in_use + gpu->device->kept_bytes + buffer->capacity >
+                gpu->device->info.memory_bytes)
             return;
         const bool clean = gpu->device->status == DP_OK;
         if (gpu->driver->buffer_create(gpu, other.bytes, &other.handle) != DP_OK) {
@@ -158,7 +165,8 @@ static void rename_busy(dp__gpu *gpu, dp__buffer *buffer)
     buffer->capacity = other.bytes;
 }
 
-dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t offset, const void *data, uint64_t bytes)
+dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t offset, const void *data,
+                               uint64_t bytes)
 {
     dp__gpu *gpu = device->state;
     if (offset == 0 && bytes == buffer->bytes)

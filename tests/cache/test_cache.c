@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of the cache of built kernels: what is written is read, and what is damaged, foreign, half written or in the way costs
- * nothing but the entry. No device is needed. */
+/* The files of the cache of built kernels: what is written is read, and what is damaged, foreign, half
+ * written or in the way costs nothing but the entry. No device is needed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -253,7 +253,7 @@ static void test_in_the_way(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     assert_false(get(cache, 1));
     put(cache, 1);
-    assert_true(cache->read_only); /* a folder cannot be replaced */
+    assert_true(cache->read_only);                   /* a folder cannot be replaced */
     assert_int_equal(count_files(cache->folder), 1); /* and no unfinished file is left */
     dp__cache_close(cache);
 }
@@ -395,7 +395,8 @@ static void set_age(const dp__cache *cache, int number, int hours)
 {
     char path[256];
     path_of(cache, number, path);
-    const struct timespec times[2] = {{.tv_sec = time(NULL) - hours * 3600}, {.tv_sec = time(NULL) - hours * 3600}};
+    const struct timespec times[2] = {{.tv_sec = time(NULL) - hours * 3600},
+                                      {.tv_sec = time(NULL) - hours * 3600}};
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -415,7 +416,8 @@ static void test_limit(void **state)
     snprintf(path, sizeof path, "%s/tmp-abc123", cache->folder);
     write_file(path, "half", 4);
     dp__cache_trim(cache->folder, (uint64_t)1 << 30);
-    assert_int_equal(count_files(cache->folder), 10); /* below the limit nothing goes, nor does what is being written */
+    assert_int_equal(count_files(cache->folder),
+                     10); /* below the limit nothing goes, nor does what is being written */
     const struct timespec old[2] = {{.tv_sec = time(NULL) - 7200}, {.tv_sec = time(NULL) - 7200}};
     assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
     dp__cache_trim(cache->folder, 5 * (DATA + 1200));
@@ -516,9 +518,9 @@ static void test_places(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hash),         TEST(round_trip), TEST(damage),    TEST(wrong_key), TEST(in_the_way), TEST(other_writers),
-        TEST(read_only),    TEST(no_folder),  TEST(full_disk), TEST(processes), TEST(limit),      TEST(growth),
-        TEST(public),       TEST(places),
+        TEST(hash),          TEST(round_trip), TEST(damage),    TEST(wrong_key), TEST(in_the_way),
+        TEST(other_writers), TEST(read_only),  TEST(no_folder), TEST(full_disk), TEST(processes),
+        TEST(limit),         TEST(growth),     TEST(public),    TEST(places),
     };
     return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernels that are kept on disk: the next opening loads them and computes the same bits; entries that are damaged, that the driver
- * refuses, or that cannot be kept cost a build. */
+/* Kernels that are kept on disk: the next opening loads them and computes the same bits; entries that are
+ * damaged, that the driver refuses, or that cannot be kept cost a build. */
 #include "suite.h"
 
 #include "cache/cache.h"
@@ -51,8 +51,8 @@ static void expect(const char *id, const outcome *first, int hits, int stored, i
     assert_true(seen.worked);
     assert_memory_equal(seen.words, first->words, sizeof seen.words);
     if (seen.hits != hits || seen.stored != stored || seen.damaged != damaged)
-        fail_msg("%s: %d hits, %d stored, %d damaged; wanted %d, %d, %d", id, seen.hits, seen.stored, seen.damaged, hits, stored,
-                 damaged);
+        fail_msg("%s: %d hits, %d stored, %d damaged; wanted %d, %d, %d", id, seen.hits, seen.stored,
+                 seen.damaged, hits, stored, damaged);
 }
 
 /* An empty cache for this test; false for the reference, which builds nothing. */
@@ -149,8 +149,8 @@ static void test_damaged(dp_device *device)
     end();
 }
 
-/* A whole entry of the right key whose data no driver can take. Not for rusticl: that of Mesa 22.3 ends the process where a binary
- * is not its own, which is why the library's checks come before the driver's. */
+/* A whole entry of the right key whose data no driver can take. Not for rusticl: that of Mesa 22.3 ends the
+ * process where a binary is not its own, which is why the library's checks come before the driver's. */
 static void test_refused(dp_device *device)
 {
     char id[32], path[400];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that is released and taken again: results stay right while launches and the host's writes share it, what is kept is
- * counted, and all of it comes back before an allocation fails. */
+/* Memory that is released and taken again: results stay right while launches and the host's writes share it,
+ * what is kept is counted, and all of it comes back before an allocation fails. */
 #include "suite.h"
 
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 
 enum { COUNT = 64, ROUNDS = 200 };
 
-/* Inputs of many rounds go through the same few buffers; nothing waits in between, and all results are right at the end. */
+/* Inputs of many rounds go through the same few buffers; nothing waits in between, and all results are right
+ * at the end. */
 static void test_in_flight(dp_device *device)
 {
     dp_tensor *sums[ROUNDS];
@@ -79,8 +80,8 @@ static void test_counted(dp_device *device)
     dp_tensor_release(&x);
 }
 
-/* Tensors of many sizes: what is kept stays below an eighth of the memory, and tensors of nearly all memory can still be had. Nothing
- * is computed on them, so that most drivers only promise it. */
+/* Tensors of many sizes: what is kept stays below an eighth of the memory, and tensors of nearly all memory
+ * can still be had. Nothing is computed on them, so that most drivers only promise it. */
 static void test_pressure(dp_device *device)
 {
     const dp_device_info info = dp_device_get_info(device);
