@@ -16,6 +16,7 @@ static const struct {
     {"bench", cli_bench, "measure the speed of the operations"},
     {"distance", cli_distance, "tell how far apart two data sets are"},
     {"explain", cli_explain, "show the derivatives, the cost and the kernel of a formula"},
+    {"cache", cli_cache, "tell of the kernels that are kept on disk, or remove them"},
 };
 
 static void print_help(void)

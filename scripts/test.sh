@@ -8,6 +8,7 @@ root=$PWD
 scripts/install-deps.sh test || exit 1
 
 export RUSTICL_ENABLE=llvmpipe
+export DIPOLE_CACHE_DIR=$root/build-test/cache # not the user's; Meson's tests have one in each build folder
 lavapipe=$(ls /usr/share/vulkan/icd.d/lvp_icd.*.json 2>/dev/null | head -n 1)
 run=$root/tests/validators/run.sh
 logs=$root/build-test/logs

@@ -21,7 +21,8 @@ typedef struct dp__backend {
     /* Writes at most `capacity` infos and returns how many devices there are. With none, `hint` says why in one line. Needs no
      * device; may be called at any time and from any thread. */
     size_t (*list)(dp_device_info *infos, size_t capacity, char *hint, size_t hint_size);
-    /* Fills device->state; device->info is the listing's entry `index`. On failure leaves nothing behind. */
+    /* Opens what the listing has at `index`: fills device->state, and device->info as the listing does. Needs no listing before.
+     * ERROR_NO_DEVICE where there is none; on failure leaves nothing behind. */
     dp_status (*open)(dp_device *device, size_t index);
     void (*close)(dp_device *device); /* all buffers are gone by then */
 

@@ -44,6 +44,8 @@ const char *dp_device_type_name(dp_device_type type)
     return "unknown";
 }
 
+#define EXPECTED_DEVICES 16 /* listing a backend's devices loads its drivers: once is enough where they are not more */
+
 /* The devices of the backends that `id` may mean: all for NULL, else the one whose name it begins with (all again where there
  * is none), so that opening a device loads no other drivers. The caller frees them. */
 static dp_device_info *list_candidates(const char *id, size_t *count)
@@ -53,13 +55,15 @@ static dp_device_info *list_candidates(const char *id, size_t *count)
     for (size_t index = 0; id && (backend = dp__backend_at(index)); index++)
         if (strncmp(id, backend->name, strlen(backend->name)) == 0)
             only = backend;
-    const size_t expected = only ? only->list(NULL, 0, hint, sizeof hint) : dp_device_list(NULL, 0);
-    dp_device_info *infos = dp__alloc(expected, sizeof *infos);
-    const size_t listed = !infos ? 0
-                          : only ? only->list(infos, expected, hint, sizeof hint)
-                                 : dp_device_list(infos, expected);
-    *count = DP_MIN2(listed, expected);
-    return infos;
+    for (size_t expected = EXPECTED_DEVICES;;) {
+        dp_device_info *infos = dp__alloc(expected, sizeof *infos);
+        const size_t listed = !infos ? 0 : only ? only->list(infos, expected, hint, sizeof hint) : dp_device_list(infos, expected);
+        *count = listed;
+        if (listed <= expected)
+            return infos;
+        dp__free(infos);
+        expected = listed;
+    }
 }
 
 /* The best device among those of one backend (by name), or of all. False where there is none. Where two are equally good the
@@ -107,23 +111,50 @@ static dp_status fail_missing(dp_device *device, const char *id, const dp_device
     return DP_ERROR_NO_DEVICE;
 }
 
-static dp_status open_chosen(dp_device *device, const dp_device_info *chosen)
+/* "opencl:0": a backend and an index. */
+static const dp__backend *parse_id(const char *id, size_t *index)
 {
-    const dp__backend *backend = NULL;
-    for (size_t index = 0; (backend = dp__backend_at(index)); index++)
-        if (strcmp(backend->name, chosen->backend) == 0)
+    const dp__backend *backend;
+    const char *colon = strchr(id, ':');
+    const size_t length = colon ? (size_t)(colon - id) : strlen(id);
+    *index = 0;
+    for (size_t at = 0; (backend = dp__backend_at(at)); at++)
+        if (strlen(backend->name) == length && memcmp(backend->name, id, length) == 0)
             break;
-    if (!backend)
-        return dp__fail(device, DP_ERROR_NO_DEVICE, "no backend \"%s\"", chosen->backend);
-    const char *colon = strchr(chosen->id, ':');
-    device->info = *chosen;
+    if (!backend || !colon)
+        return backend;
+    const size_t digits = strspn(colon + 1, "0123456789");
+    if (digits == 0 || digits > 6 || colon[1 + digits] || (digits > 1 && colon[1] == '0'))
+        return NULL;
+    *index = strtoul(colon + 1, NULL, 10);
+    return backend;
+}
+
+static dp_status open_at(dp_device *device, const dp__backend *backend, size_t index)
+{
     device->backend = backend;
-    const dp_status status = backend->open(device, colon ? strtoul(colon + 1, NULL, 10) : 0);
-    if (status != DP_OK) {
+    const dp_status status = backend->open(device, index);
+    if (status != DP_OK)
         device->backend = NULL;
-        dp__fail(device, status, "device %s cannot be opened", chosen->id);
-    }
     return status;
+}
+
+/* Lists first: where the id names no device, or not the one. */
+static void open_listed(dp_device *device, const char *id)
+{
+    size_t count, index;
+    dp_device_info *infos = list_candidates(id, &count), chosen;
+    if (!infos) {
+        dp__fail(device, DP_ERROR_MEMORY, "no memory for the list of devices");
+    } else if (choose(infos, count, id, &chosen)) {
+        const dp__backend *backend = parse_id(chosen.id, &index);
+        const dp_status status = backend ? open_at(device, backend, index) : DP_ERROR_NO_DEVICE;
+        if (status != DP_OK)
+            dp__fail(device, status, "device %s cannot be opened", chosen.id);
+    } else {
+        fail_missing(device, id ? id : "", infos, count);
+    }
+    dp__free(infos);
 }
 
 dp_device *dp_device_open(const char *id)
@@ -135,15 +166,15 @@ dp_device *dp_device_open(const char *id)
         id = getenv("DIPOLE_DEVICE");
     if (id && !id[0])
         id = NULL;
-    size_t count;
-    dp_device_info *infos = list_candidates(id, &count), chosen;
-    if (!infos)
-        dp__fail(device, DP_ERROR_MEMORY, "no memory for the list of devices");
-    else if (choose(infos, count, id, &chosen))
-        open_chosen(device, &chosen);
-    else
-        fail_missing(device, id ? id : "", infos, count);
-    dp__free(infos);
+    size_t index;
+    const dp__backend *backend = id && strchr(id, ':') ? parse_id(id, &index) : NULL;
+    const dp_status status = backend ? open_at(device, backend, index) : DP_ERROR_NO_DEVICE;
+    if (status == DP_ERROR_NO_DEVICE) { /* the listing tells what there is instead */
+        *device = (dp_device){0};
+        open_listed(device, id);
+    } else if (status != DP_OK) {
+        dp__fail(device, status, "device %s cannot be opened", id);
+    }
     return device;
 }
 
@@ -170,7 +201,7 @@ dp_device_info dp_device_get_info(const dp_device *device)
 
 dp_memory dp_memory_get(const dp_device *device)
 {
-    return device ? (dp_memory){device->bytes_in_use, device->peak_bytes} : (dp_memory){0, 0};
+    return device ? (dp_memory){device->bytes_in_use, device->peak_bytes, device->kept_bytes} : (dp_memory){0, 0, 0};
 }
 
 void dp_memory_reset(dp_device *device)

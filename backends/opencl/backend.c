@@ -62,7 +62,7 @@ size_t dp__cl_find(dp__cl_found *found, size_t capacity, char *hint, size_t hint
     cl_platform_id platforms[MAX_PLATFORMS];
     if (api != NULL && api->clGetPlatformIDs(MAX_PLATFORMS, platforms, &met.platforms) != CL_SUCCESS)
         met.platforms = 0; /* -1001, the loader's word for no driver */
-    for (cl_uint i = 0; i < DP_MIN2(met.platforms, MAX_PLATFORMS); i++)
+    for (cl_uint i = 0; i < DP_MIN2(met.platforms, MAX_PLATFORMS) && (i == 0 || count < capacity); i++)
         count += find_on(api, platforms[i], found + count, capacity - count, &met);
     if (hint_size > 0)
         hint[0] = '\0';

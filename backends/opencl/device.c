@@ -68,7 +68,8 @@ static dp_status open_queue(dp__gpu *gpu, const dp__cl_found *found)
 static dp_status open_driver(dp__gpu *gpu, size_t index)
 {
     dp__cl_found found[DP__CL_MAX_DEVICES];
-    if (index >= dp__cl_find(found, DP__CL_MAX_DEVICES, NULL, 0))
+    const size_t enough = DP_MIN2(index, DP__CL_MAX_DEVICES - 1) + 1; /* platforms behind it are not asked */
+    if (index >= dp__cl_find(found, enough, NULL, 0))
         return dp__fail(gpu->device, DP_ERROR_NO_DEVICE, "opencl:%zu is gone", index);
     dp__cl_state *const state = dp__alloc(1, sizeof *state);
     if (state == NULL)
@@ -79,11 +80,14 @@ static dp_status open_driver(dp__gpu *gpu, size_t index)
     /* rusticl of Mesa 22.3 says 32 whatever the kernel, and runs groups of 256 correctly. */
     state->group_size_lies = dp__cl_is_rusticl(state->api, found[index].platform);
     const dp_status status = open_queue(gpu, &found[index]);
-    if (status != DP_OK)
+    if (status != DP_OK) {
         close_driver(gpu);
-    else
-        set_limits(gpu);
-    return status;
+        return status;
+    }
+    dp__cl_describe(state->api, &found[index], index, &gpu->device->info);
+    dp__cl_identify(state->api, &found[index], gpu->identity, sizeof gpu->identity);
+    set_limits(gpu);
+    return DP_OK;
 }
 
 const dp__gpu_driver dp__cl_driver = {
@@ -96,6 +100,7 @@ const dp__gpu_driver dp__cl_driver = {
     .buffer_write = dp__cl_buffer_write,
     .buffer_read = dp__cl_buffer_read,
     .kernel_create = dp__cl_kernel_create,
+    .kernel_load = dp__cl_kernel_load,
     .kernel_destroy = dp__cl_kernel_destroy,
     .launch = dp__cl_launch,
     .flush = dp__cl_flush,

@@ -221,6 +221,22 @@ static void describe_names(const dp__cl_api *api, const dp__cl_found *found, con
     tidy_info(api, found->device, CL_DEVICE_OPENCL_C_VERSION, 3, info->api, sizeof info->api);
 }
 
+/* The device's version tells what PoCL compiles for: a folder may be seen by machines with other CPUs. */
+void dp__cl_identify(const dp__cl_api *api, const dp__cl_found *found, char *text, size_t size)
+{
+    static const cl_device_info names[] = {CL_DEVICE_NAME, CL_DEVICE_VENDOR, CL_DEVICE_VERSION, CL_DRIVER_VERSION,
+                                           CL_DEVICE_OPENCL_C_VERSION};
+    char part[160], version[160] = "";
+    platform_name(api, found->platform, part, sizeof part);
+    if (api->clGetPlatformInfo(found->platform, CL_PLATFORM_VERSION, sizeof version, version, NULL) != CL_SUCCESS)
+        version[0] = '\0';
+    int length = snprintf(text, size, "%s\n%s\n%.159s", dp__cl_options, part, version);
+    for (size_t n = 0; n < DP_COUNT(names) && length > 0 && (size_t)length < size; n++) {
+        tidy_info(api, found->device, names[n], INT32_MAX, part, sizeof part);
+        length += snprintf(text + length, size - (size_t)length, "\n%s", part);
+    }
+}
+
 void dp__cl_describe(const dp__cl_api *api, const dp__cl_found *found, size_t index, dp_device_info *info)
 {
     const cl_device_id device = found->device;

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Nothing that changes arithmetic: f32 means f32. */
-static const char options[] = "-cl-std=CL1.2 -w"; /* clang warns of the calling convention of vectors wider than registers */
+const char dp__cl_options[] =
+    "-cl-std=CL1.2 -w"; /* clang warns of the calling convention of vectors wider than registers */
 
 /* The compiler's log; NULL where there is none. Freed by the caller. */
 static char *build_log(const dp__cl_state *state, cl_program program)
@@ -44,7 +45,7 @@ static void print_source(const dp__kernel_source *source, const char *log)
     const char *const debug = getenv("DIPOLE_DEBUG");
     if (debug == NULL || strstr(debug, "kernels") == NULL)
         return;
-    fprintf(stderr, "kernel %s does not build with \"%s\":\n%s\n", source->name, options, log);
+    fprintf(stderr, "kernel %s does not build with \"%s\":\n%s\n", source->name, dp__cl_options, log);
     int number = 1;
     for (const char *line = source->text; *line != '\0'; number++) {
         const size_t span = strcspn(line, "\n");
@@ -82,33 +83,80 @@ static dp_status check_group(dp__gpu *gpu, cl_kernel kernel, const dp__kernel_so
                     source->name, wanted, most);
 }
 
-dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, void **handle)
+/* From a program that is built. */
+static dp_status take_kernel(dp__gpu *gpu, cl_program program, const dp__kernel_source *source,
+                             cl_kernel *kernel)
+{
+    const dp__cl_state *const state = gpu->driver_state;
+    cl_int error = CL_SUCCESS;
+    *kernel = state->api->clCreateKernel(program, source->name, &error);
+    if (error != CL_SUCCESS)
+        return dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clCreateKernel", source->name);
+    return DP_OK;
+}
+
+/* The program's binary for its one device; none where the driver has none to give, or memory is out. */
+static void take_binary(const dp__cl_state *state, cl_program program, dp__binary *binary)
+{
+    size_t bytes = 0;
+    *binary = (dp__binary){NULL, 0};
+    if (state->api->clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) !=
+            CL_SUCCESS ||
+        bytes == 0)
+        return;
+    unsigned char *data = dp__alloc(bytes, 1);
+    if (data != NULL &&
+        state->api->clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS)
+        *binary = (dp__binary){data, bytes};
+    else
+        dp__free(data);
+}
+
+dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built,
+                               void **handle)
 {
     const dp__cl_state *const state = gpu->driver_state;
     const char *text = source->text;
     cl_int error = CL_SUCCESS;
+    cl_kernel kernel = NULL;
     const cl_program program = state->api->clCreateProgramWithSource(state->context, 1, &text, NULL, &error);
     if (error != CL_SUCCESS)
         return dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clCreateProgramWithSource", source->name);
-    dp_status status = DP_OK;
-    error = state->api->clBuildProgram(program, 1, &state->device, options, NULL, NULL);
-    if (error != CL_SUCCESS) {
-        status = fail_build(gpu, error, program, source);
-        goto done;
-    }
-    const cl_kernel kernel = state->api->clCreateKernel(program, source->name, &error);
-    if (error != CL_SUCCESS) {
-        status = dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clCreateKernel", source->name);
-        goto done;
-    }
-    status = check_group(gpu, kernel, source);
+    error = state->api->clBuildProgram(program, 1, &state->device, dp__cl_options, NULL, NULL);
+    dp_status status = error != CL_SUCCESS ? fail_build(gpu, error, program, source)
+                                           : take_kernel(gpu, program, source, &kernel);
+    if (status == DP_OK)
+        status = check_group(gpu, kernel, source);
+    if (status == DP_OK && built != NULL)
+        take_binary(state, program, built);
     if (status == DP_OK)
         *handle = kernel;
-    else
+    else if (kernel != NULL)
         state->api->clReleaseKernel(kernel);
-done:
     state->api->clReleaseProgram(program); /* the kernel holds a reference */
     return status;
+}
+
+bool dp__cl_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary,
+                        void **handle)
+{
+    const dp__cl_state *const state = gpu->driver_state;
+    const unsigned char *data = binary->data;
+    cl_int error = CL_SUCCESS, accepted = CL_SUCCESS;
+    cl_kernel kernel = NULL;
+    const cl_program program = state->api->clCreateProgramWithBinary(
+        state->context, 1, &state->device, &binary->bytes, &data, &accepted, &error);
+    if (error != CL_SUCCESS)
+        return false;
+    if (accepted == CL_SUCCESS &&
+        state->api->clBuildProgram(program, 1, &state->device, dp__cl_options, NULL, NULL) == CL_SUCCESS) {
+        kernel = state->api->clCreateKernel(program, source->name, &error);
+        if (error != CL_SUCCESS)
+            kernel = NULL;
+    }
+    state->api->clReleaseProgram(program);
+    *handle = kernel;
+    return kernel != NULL;
 }
 
 void dp__cl_kernel_destroy(dp__gpu *gpu, void *kernel)

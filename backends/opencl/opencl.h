@@ -33,7 +33,7 @@ typedef struct dp__cl_state {
     dp__cl_flight flight[DP__CL_MAX_IN_FLIGHT]; /* the oldest first */
     int flights;
     int unflushed; /* the newest launches, not yet submitted, */
-    double unflushed_flops, unflushed_bytes;
+    double unflushed_flops, unflushed_bytes, unflushed_since; /* since: the oldest of them, seconds */
     uint64_t released_bytes; /* of buffers that launches in flight may still hold */
 } dp__cl_state;
 
@@ -45,6 +45,8 @@ size_t dp__cl_find(dp__cl_found *found, size_t capacity, char *hint, size_t hint
 extern const dp__gpu_driver dp__cl_driver;
 
 /* info.c. */
+/* What built kernels depend on besides their source. */
+void dp__cl_identify(const dp__cl_api *api, const dp__cl_found *found, char *text, size_t size);
 void dp__cl_describe(const dp__cl_api *api, const dp__cl_found *found, size_t index, dp_device_info *info);
 /* NULL, or why the device cannot be used ("has no compiler"). */
 const char *dp__cl_unusable(const dp__cl_api *api, cl_device_id device);
@@ -65,7 +67,9 @@ dp_status dp__cl_buffer_write(dp__gpu *gpu, void *handle, uint64_t offset, const
 dp_status dp__cl_buffer_read(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
 
 /* kernel.c. */
-dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, void **kernel);
+extern const char dp__cl_options[]; /* of the compiler */
+dp_status dp__cl_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **kernel);
+bool dp__cl_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary, void **kernel);
 void dp__cl_kernel_destroy(dp__gpu *gpu, void *kernel);
 
 /* queue.c. */

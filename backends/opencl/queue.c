@@ -10,6 +10,7 @@
 #define FLUSH_LAUNCHES 64
 #define FLUSH_FLOPS    2e9
 #define FLUSH_BYTES    1e9
+#define FLUSH_SECONDS  200e-6 /* drivers may keep to themselves what is not flushed: not while the host does other things */
 
 static double now(void)
 {
@@ -142,11 +143,13 @@ static dp_status record(dp__gpu *gpu, const dp__launch *launch)
     if (error != CL_SUCCESS)
         return dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clEnqueueNDRangeKernel", launch->kernel_name);
     state->flight[state->flights++] = flight;
-    state->unflushed++;
+    const double time = now();
+    if (state->unflushed++ == 0)
+        state->unflushed_since = time;
     state->unflushed_flops += launch->flops;
     state->unflushed_bytes += launch->bytes;
     if (state->unflushed >= FLUSH_LAUNCHES || state->unflushed_flops >= FLUSH_FLOPS ||
-        state->unflushed_bytes >= FLUSH_BYTES)
+        state->unflushed_bytes >= FLUSH_BYTES || time - state->unflushed_since >= FLUSH_SECONDS)
         return dp__cl_flush(gpu);
     return DP_OK;
 }

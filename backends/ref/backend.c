@@ -18,34 +18,40 @@ static uint64_t memory_of_the_machine(void)
     return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_C(1) << 30;
 }
 
+static void describe(dp_device_info *info)
+{
+    const uint64_t memory = memory_of_the_machine();
+    *info = (dp_device_info){
+        .id = "ref",
+        .backend = "ref",
+        .name = "plain C reference",
+        .vendor = "Dipole",
+        .api = "C11",
+        .type = DP_DEVICE_REFERENCE,
+        .features = DP_FEATURE_F64 | DP_FEATURE_UNIFIED_MEMORY,
+        .compute_units = 1,
+        .max_group_size = 1,
+        .subgroup_size = 1,
+        .memory_bytes = memory,
+        .max_tensor_bytes = memory,
+    };
+    snprintf(info->driver, sizeof info->driver, "Dipole %s", dp_version());
+}
+
 static size_t list(dp_device_info *infos, size_t capacity, char *hint, size_t hint_size)
 {
     if (hint && hint_size > 0)
         hint[0] = '\0';
-    if (capacity > 0) {
-        const uint64_t memory = memory_of_the_machine();
-        infos[0] = (dp_device_info){
-            .id = "ref",
-            .backend = "ref",
-            .name = "plain C reference",
-            .vendor = "Dipole",
-            .api = "C11",
-            .type = DP_DEVICE_REFERENCE,
-            .features = DP_FEATURE_F64 | DP_FEATURE_UNIFIED_MEMORY,
-            .compute_units = 1,
-            .max_group_size = 1,
-            .subgroup_size = 1,
-            .memory_bytes = memory,
-            .max_tensor_bytes = memory,
-        };
-        snprintf(infos[0].driver, sizeof infos[0].driver, "Dipole %s", dp_version());
-    }
+    if (capacity > 0)
+        describe(&infos[0]);
     return 1;
 }
 
 static dp_status open_device(dp_device *device, size_t index)
 {
-    (void)index;
+    if (index > 0)
+        return DP_ERROR_NO_DEVICE;
+    describe(&device->info);
     device->state = dp__alloc(1, sizeof(ref));
     return device->state ? DP_OK : dp__fail(device, DP_ERROR_MEMORY, "no memory for a device's record");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buffers: their memory, and how the host writes and reads it. */
+/* Buffers, and how the host writes and reads them. */
 #include "device.h"
 
 #include <stdio.h>
@@ -8,72 +8,12 @@
 #define STAGING_BYTES ((uint64_t)8 << 20) /* of each half */
 #define STAGING_ALIGN 64                  /* of the pieces in it, for the copy engines */
 
-/* Types that need features which are not enabled, or that are slow. */
-#define AVOIDED_TYPES                                                                                        \
-    (VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT |                            \
-     VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD | VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD |               \
-     VK_MEMORY_PROPERTY_RDMA_CAPABLE_BIT_NV)
-
-/* The first type, in the driver's order, that is allowed by `mask`, has all of `wanted` and none of
- * `avoided`. */
-static bool find_type(const dp__vk *vk, uint32_t mask, VkFlags wanted, VkFlags avoided, uint32_t *type)
-{
-    for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++) {
-        const VkFlags flags = vk->memory.memoryTypes[i].propertyFlags;
-        if ((mask >> i & 1) && (flags & wanted) == wanted && !(flags & avoided)) {
-            *type = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool choose_type(const dp__vk *vk, uint32_t mask, bool mapped, bool local, uint32_t *type)
-{
-    const VkFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT, device = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-    const VkFlags cached = host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    if (mapped && local) /* what lies in neither follows below */
-        return find_type(vk, mask, device | cached, AVOIDED_TYPES, type) ||
-               find_type(vk, mask, device | host, AVOIDED_TYPES, type) ||
-               find_type(vk, mask, cached, AVOIDED_TYPES, type) ||
-               find_type(vk, mask, host, AVOIDED_TYPES, type);
-    if (mapped)
-        return find_type(vk, mask, cached, AVOIDED_TYPES | device, type) ||
-               find_type(vk, mask, cached, AVOIDED_TYPES, type) ||
-               find_type(vk, mask, host, AVOIDED_TYPES, type);
-    return find_type(vk, mask, device, AVOIDED_TYPES | host, type) ||
-           find_type(vk, mask, device, AVOIDED_TYPES, type) || find_type(vk, mask, 0, AVOIDED_TYPES, type);
-}
-
 static void destroy_buffer(dp__vk *vk, dp__vk_object *object)
 {
     dp__vk_buffer *buffer = (dp__vk_buffer *)object;
     vk->api.DestroyBuffer(vk->device, buffer->handle, NULL);
-    if (buffer->memory) { /* unmaps too */
-        vk->api.FreeMemory(vk->device, buffer->memory, NULL);
-        vk->heap_used[vk->memory.memoryTypes[buffer->type].heapIndex] -= buffer->size;
-    }
+    dp__vk_memory_give(vk, buffer);
     dp__free(buffer);
-}
-
-/* Some drivers promise more than their heap holds and take the whole machine down when it is touched. */
-static VkResult allocate_memory(dp__vk *vk, dp__vk_buffer *buffer)
-{
-    const uint32_t heap = vk->memory.memoryTypes[buffer->type].heapIndex;
-    const uint64_t limit = vk->memory.memoryHeaps[heap].size;
-    if (buffer->size > limit || vk->heap_used[heap] > limit - buffer->size)
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    const VkMemoryAllocateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-        .allocationSize = buffer->size,
-        .memoryTypeIndex = buffer->type,
-    };
-    const VkResult result = vk->api.AllocateMemory(vk->device, &info, NULL, &buffer->memory);
-    if (result != VK_SUCCESS)
-        buffer->memory = VK_NULL_HANDLE;
-    else
-        vk->heap_used[heap] += buffer->size;
-    return result;
 }
 
 static VkResult fill_buffer(dp__vk *vk, dp__vk_buffer *buffer, uint64_t bytes, bool tensor)
@@ -92,18 +32,9 @@ static VkResult fill_buffer(dp__vk *vk, dp__vk_buffer *buffer, uint64_t bytes, b
     }
     VkMemoryRequirements needs;
     vk->api.GetBufferMemoryRequirements(vk->device, buffer->handle, &needs);
-    const bool mapped = !tensor || vk->map_tensors;
-    if (!choose_type(vk, needs.memoryTypeBits, mapped, tensor, &buffer->type))
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    buffer->size = needs.size;
-    if ((result = allocate_memory(vk, buffer)) != VK_SUCCESS)
-        return result;
-    if ((result = vk->api.BindBufferMemory(vk->device, buffer->handle, buffer->memory, 0)) != VK_SUCCESS)
-        return result;
-    void *map = NULL;
-    if (mapped)
-        result = vk->api.MapMemory(vk->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &map);
-    buffer->mapped = result == VK_SUCCESS ? map : NULL;
+    result = dp__vk_memory_take(vk, &needs, !tensor || vk->map_tensors, tensor, buffer);
+    if (result == VK_SUCCESS)
+        result = vk->api.BindBufferMemory(vk->device, buffer->handle, buffer->memory, buffer->offset);
     return result;
 }
 
@@ -152,6 +83,17 @@ void dp__vk_buffer_destroy(dp__gpu *gpu, void *handle)
         dp__vk_release(gpu->driver_state, &buffer->object);
 }
 
+/* Buffers that are not mapped are written by copies, which wait for nothing. */
+bool dp__vk_buffer_busy(dp__gpu *gpu, void *handle)
+{
+    dp__vk *vk = gpu->driver_state;
+    const dp__vk_buffer *buffer = handle;
+    if (!buffer->mapped || buffer->object.used <= vk->completed)
+        return false;
+    dp__vk_look(vk);
+    return buffer->object.used > vk->completed;
+}
+
 typedef VkResult (*range_function)(VkDevice device, uint32_t count, const VkMappedMemoryRange *ranges);
 
 /* Calls vkFlush- or vkInvalidateMappedMemoryRanges where the buffer's memory needs it. */
@@ -160,13 +102,13 @@ static dp_status sync_range(dp__vk *vk, const dp__vk_buffer *buffer, uint64_t of
 {
     if (vk->memory.memoryTypes[buffer->type].propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT)
         return DP_OK;
-    const uint64_t atom = vk->traits.atom;
-    const uint64_t first = offset / atom * atom, end = DP_CEIL_DIV(offset + bytes, atom) * atom;
+    const uint64_t atom = vk->traits.atom, start = buffer->offset + offset;
+    const uint64_t first = start / atom * atom, end = DP_CEIL_DIV(start + bytes, atom) * atom;
     const VkMappedMemoryRange range = {
         .sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
         .memory = buffer->memory,
         .offset = first,
-        .size = end < buffer->size ? end - first : VK_WHOLE_SIZE,
+        .size = buffer->block || end < buffer->size ? end - first : VK_WHOLE_SIZE, /* slots end at a multiple of the atom */
     };
     const VkResult result = function(vk->device, 1, &range);
     return result == VK_SUCCESS ? DP_OK : dp__vk_fail(vk, result, name);

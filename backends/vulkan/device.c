@@ -2,6 +2,8 @@
 /* An open device: its life, its failures, and what is destroyed late. */
 #include "device.h"
 
+#include <stdio.h>
+
 dp_status dp__vk_fail(dp__vk *vk, VkResult result, const char *what)
 {
     dp_device *device = vk->gpu->device;
@@ -52,8 +54,7 @@ static VkResult create_device(dp__vk *vk)
 
 static VkResult create_objects(dp__vk *vk)
 {
-    const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-    VkResult result = vk->api.CreatePipelineCache(vk->device, &info, NULL, &vk->cache);
+    VkResult result = VK_SUCCESS;
     for (int i = 0; i < DP__VK_RING && result == VK_SUCCESS; i++)
         result = dp__vk_slot_create(vk, &vk->slot[i]);
     return result;
@@ -73,6 +74,9 @@ static bool take_physical(dp__vk *vk, size_t index)
     vk->api.GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
     vk->map_tensors = vk->traits.info.features & DP_FEATURE_UNIFIED_MEMORY;
     vk->gpu->limits = vk->traits.limits;
+    vk->gpu->device->info = vk->traits.info;
+    snprintf(vk->gpu->device->info.id, sizeof vk->gpu->device->info.id, "vulkan:%zu", index);
+    dp__vk_identify(vk, vk->gpu->identity, sizeof vk->gpu->identity);
     return true;
 }
 
@@ -121,7 +125,6 @@ void dp__vk_close(dp__gpu *gpu)
             vk->api.DestroyPipelineLayout(vk->device, vk->pipeline_layout[i], NULL);
             vk->api.DestroyDescriptorSetLayout(vk->device, vk->set_layout[i], NULL);
         }
-        vk->api.DestroyPipelineCache(vk->device, vk->cache, NULL);
         vk->api.DestroyDevice(vk->device, NULL);
     }
     dp__vk_api_close(&vk->api);

@@ -19,11 +19,22 @@ typedef struct dp__vk_object {
     struct dp__vk_object *next; /* in dp__vk.trash */
 } dp__vk_object;
 
+/* One allocation of the driver's. */
+typedef struct dp__vk_memory {
+    VkDeviceMemory handle;
+    uint64_t bytes;
+    uint32_t type;
+    unsigned char *mapped; /* NULL: not mapped */
+} dp__vk_memory;
+
+typedef struct dp__vk_block dp__vk_block; /* memory.c: one allocation for many small buffers */
+
 typedef struct dp__vk_buffer {
     dp__vk_object object; /* first */
     VkBuffer handle;
+    dp__vk_block *block; /* that the memory belongs to; NULL: it is the buffer's own */
     VkDeviceMemory memory;
-    uint64_t size;         /* of the memory */
+    uint64_t offset, size; /* in the memory */
     uint32_t type;         /* of the memory */
     unsigned char *mapped; /* NULL: reached by copies only */
     uint64_t written;      /* number of the last submission that writes it */
@@ -56,7 +67,7 @@ typedef struct dp__vk_slot {
     VkFence fence;
     VkQueryPool queries; /* two of each timed launch; made when the first one is timed */
     int launches;
-    double work;
+    double work, began; /* began: by the host's clock, seconds */
     dp__vk_timed timed[DP__VK_LAUNCHES];
     uint32_t timed_count;
 } dp__vk_slot;
@@ -66,6 +77,9 @@ typedef struct dp__vk_traits {
     dp_device_info info; /* but for its id */
     dp__gpu_limits limits;
     uint64_t atom;      /* nonCoherentAtomSize */
+    bool tells_budget; /* VK_EXT_memory_budget */
+    uint32_t vendor_id, device_id, driver_version;
+    uint8_t cache_uuid[VK_UUID_SIZE]; /* of the driver's build, as data of its pipeline caches name it */
     uint32_t family;    /* of the queue to use */
     double tick;        /* seconds of a timestamp's unit */
     uint64_t tick_mask; /* a timestamp's valid bits; 0: no timestamps */
@@ -85,12 +99,12 @@ struct dp__vk {
     VkPhysicalDevice physical;
     VkPhysicalDeviceMemoryProperties memory;
     uint64_t heap_used[VK_MAX_MEMORY_HEAPS];
+    dp__vk_block *blocks;
     dp__vk_traits traits;
     bool map_tensors; /* tensors live in memory that the host maps; else they are reached through the staging
                          buffers */
     VkDevice device;
     VkQueue queue;
-    VkPipelineCache cache;
     VkDescriptorSetLayout set_layout[DP__MAX_BINDINGS + 1]; /* by number of bindings, made when first used */
     VkPipelineLayout pipeline_layout[DP__MAX_BINDINGS + 1];
     dp__vk_slot slot[DP__VK_RING];
@@ -118,20 +132,31 @@ void dp__vk_release(dp__vk *vk, dp__vk_object *object);
 /* Destroys what was released and is not used by a submission after number `done`. */
 void dp__vk_empty_trash(dp__vk *vk, uint64_t done);
 
+/* memory.c */
+/* Memory for a buffer that needs this; sets the buffer's fields of it. */
+VkResult dp__vk_memory_take(dp__vk *vk, const VkMemoryRequirements *needs, bool mapped, bool local, dp__vk_buffer *buffer);
+void dp__vk_memory_give(dp__vk *vk, dp__vk_buffer *buffer); /* none is fine */
+
 /* buffer.c */
 dp_status dp__vk_buffer_create(dp__gpu *gpu, uint64_t bytes, void **handle);
 void dp__vk_buffer_destroy(dp__gpu *gpu, void *handle);
+bool dp__vk_buffer_busy(dp__gpu *gpu, void *handle);
 dp_status dp__vk_buffer_write(dp__gpu *gpu, void *handle, uint64_t offset, const void *data, uint64_t bytes);
 dp_status dp__vk_buffer_read(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
 
 /* kernel.c */
-dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, void **kernel);
+dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **kernel);
+bool dp__vk_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary, void **kernel);
+/* What built kernels depend on besides their source. */
+void dp__vk_identify(const dp__vk *vk, char *text, size_t size);
 void dp__vk_kernel_destroy(dp__gpu *gpu, void *kernel);
 
 /* spirv.c */
 /* GLSL to SPIR-V 1.3. ERROR_DRIVER where it does not compile, with the reason in the log, or ERROR_MEMORY;
  * keeps no message. The caller frees words and log. From any thread. */
 dp_status dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log);
+
+const char *dp__vk_compiler(void); /* its name and version; static */
 
 /* queue.c */
 VkResult dp__vk_slot_create(dp__vk *vk, dp__vk_slot *slot);
@@ -144,5 +169,7 @@ dp_status dp__vk_copy(dp__vk *vk, dp__vk_buffer *from, uint64_t from_offset, dp_
                       uint64_t to_offset, uint64_t bytes);
 /* Returns when submission `number` is done; submits it where it is still being recorded. */
 dp_status dp__vk_wait_for(dp__vk *vk, uint64_t number);
+/* Moves `completed` on to what is done by now; waits for nothing. */
+void dp__vk_look(dp__vk *vk);
 
 #endif

@@ -77,6 +77,7 @@ typedef struct device_facts {
     VkPhysicalDeviceShaderCorePropertiesAMD units_amd;
     VkPhysicalDeviceFeatures features;
     VkPhysicalDeviceShaderFloat16Int8Features f16;
+    bool tells_budget;
     uint64_t local_memory; /* of all device-local heaps */
     uint32_t family, timestamp_bits;
 } device_facts;
@@ -103,6 +104,7 @@ static void get_facts(const dp__vk_api *api, VkPhysicalDevice physical, device_f
     CHAIN(features, f16, SHADER_FLOAT16_INT8_FEATURES, is_1_2)
     for (uint32_t i = 0; i < count; i++) {
         const char *name = extensions[i].extensionName;
+        facts->tells_budget |= !strcmp(name, "VK_EXT_memory_budget");
         CHAIN(properties, driver, DRIVER_PROPERTIES, !is_1_2 && !strcmp(name, "VK_KHR_driver_properties"))
         CHAIN(features, f16, SHADER_FLOAT16_INT8_FEATURES,
               !is_1_2 && !strcmp(name, "VK_KHR_shader_float16_int8"))
@@ -276,6 +278,11 @@ void dp__vk_examine(const dp__vk_api *api, VkPhysicalDevice physical, dp__vk_tra
     memset(traits, 0, sizeof *traits);
     describe(&facts, &traits->info);
     set_limits(&facts, &traits->info, &traits->limits);
+    traits->tells_budget = facts.tells_budget;
+    traits->vendor_id = facts.properties.vendorID;
+    traits->device_id = facts.properties.deviceID;
+    traits->driver_version = facts.properties.driverVersion;
+    memcpy(traits->cache_uuid, facts.properties.pipelineCacheUUID, sizeof traits->cache_uuid);
     traits->atom = facts.properties.limits.nonCoherentAtomSize;
     traits->family = facts.family;
     traits->tick = (double)facts.properties.limits.timestampPeriod * 1e-9;

@@ -40,7 +40,8 @@ static VkResult make_layouts(dp__vk *vk, uint32_t bindings)
     return result;
 }
 
-static VkResult make_pipeline(dp__vk *vk, const uint32_t *words, size_t bytes, dp__vk_kernel *kernel)
+static VkResult make_pipeline(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipelineCache cache,
+                              dp__vk_kernel *kernel)
 {
     const VkShaderModuleCreateInfo module_info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
@@ -59,11 +60,65 @@ static VkResult make_pipeline(dp__vk *vk, const uint32_t *words, size_t bytes, d
                   .pName = "main"},
         .layout = kernel->layout,
     };
-    result = vk->api.CreateComputePipelines(vk->device, vk->cache, 1, &info, NULL, &kernel->pipeline);
+    result = vk->api.CreateComputePipelines(vk->device, cache, 1, &info, NULL, &kernel->pipeline);
     if (result != VK_SUCCESS)
         kernel->pipeline = VK_NULL_HANDLE;
     vk->api.DestroyShaderModule(vk->device, module, NULL);
     return result;
+}
+
+/* What is kept of a kernel: this, its SPIR-V, and what the driver makes of that (none where there is nothing
+ * behind). */
+typedef struct binary_header {
+    uint64_t spirv_bytes;
+} binary_header;
+
+/* The driver checks the header too (VkPipelineCacheHeaderVersionOne), or ought to. */
+static bool is_from_driver(const dp__vk *vk, const unsigned char *data, size_t bytes)
+{
+    VkPipelineCacheHeaderVersionOne header;
+    if (bytes < sizeof header)
+        return false;
+    memcpy(&header, data, sizeof header);
+    return header.headerSize >= sizeof header &&
+           header.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+           header.vendorID == vk->traits.vendor_id && header.deviceID == vk->traits.device_id &&
+           memcmp(header.pipelineCacheUUID, vk->traits.cache_uuid, VK_UUID_SIZE) == 0;
+}
+
+/* NULL where there is no data of this driver, and where the driver has no cache to give. */
+static VkPipelineCache open_cache(dp__vk *vk, const void *data, size_t bytes)
+{
+    const bool fits = is_from_driver(vk, data, bytes);
+    const VkPipelineCacheCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+        .initialDataSize = fits ? bytes : 0,
+        .pInitialData = fits ? data : NULL,
+    };
+    VkPipelineCache cache;
+    return vk->api.CreatePipelineCache(vk->device, &info, NULL, &cache) == VK_SUCCESS ? cache
+                                                                                      : VK_NULL_HANDLE;
+}
+
+/* The binary of a kernel that was made with this cache; SPIR-V alone where the driver gives nothing, none
+ * where memory is out. */
+static void take_binary(dp__vk *vk, const uint32_t *words, size_t bytes, VkPipelineCache cache,
+                        dp__binary *binary)
+{
+    const binary_header header = {bytes};
+    size_t kept = 0;
+    *binary = (dp__binary){NULL, 0};
+    if (cache && vk->api.GetPipelineCacheData(vk->device, cache, &kept, NULL) != VK_SUCCESS)
+        kept = 0;
+    unsigned char *data = dp__alloc(sizeof header + bytes + kept, 1);
+    if (!data)
+        return;
+    memcpy(data, &header, sizeof header);
+    memcpy(data + sizeof header, words, bytes);
+    if (kept > 0 &&
+        vk->api.GetPipelineCacheData(vk->device, cache, &kept, data + sizeof header + bytes) != VK_SUCCESS)
+        kept = 0;
+    *binary = (dp__binary){data, sizeof header + bytes + kept};
 }
 
 static bool debugging(void)
@@ -104,18 +159,22 @@ static void destroy_kernel(dp__vk *vk, dp__vk_object *object)
     dp__free(kernel);
 }
 
-static dp_status build(dp__vk *vk, const dp__kernel_source *source, dp__vk_kernel *kernel)
+static dp_status build(dp__vk *vk, const dp__kernel_source *source, dp__binary *built, dp__vk_kernel *kernel)
 {
     uint32_t *words = NULL;
     size_t bytes = 0;
     dp__text log = {0};
     dp_status status = dp__vk_compile(source->text, debugging(), &words, &bytes, &log);
     if (status == DP_OK) {
-        const VkResult result = make_pipeline(vk, words, bytes, kernel);
+        const VkPipelineCache cache = built ? open_cache(vk, NULL, 0) : VK_NULL_HANDLE;
+        const VkResult result = make_pipeline(vk, words, bytes, cache, kernel);
         char what[96];
         snprintf(what, sizeof what, "vkCreateComputePipelines of kernel %.48s", source->name);
         if (result != VK_SUCCESS)
             status = dp__vk_fail(vk, result, what);
+        else if (built)
+            take_binary(vk, words, bytes, cache, built);
+        vk->api.DestroyPipelineCache(vk->device, cache, NULL);
     } else if (status == DP_ERROR_MEMORY) {
         dp__fail(vk->gpu->device, status, "no memory to build kernel %s", source->name);
     } else {
@@ -126,26 +185,74 @@ static dp_status build(dp__vk *vk, const dp__kernel_source *source, dp__vk_kerne
     return status;
 }
 
-dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, void **result)
+/* NULL where memory is out, or `result` is no success. */
+static dp__vk_kernel *new_kernel(dp__vk *vk, const dp__kernel_source *source, VkResult *result)
+{
+    *result = make_layouts(vk, (uint32_t)source->bindings);
+    dp__vk_kernel *kernel = *result == VK_SUCCESS ? dp__alloc(1, sizeof *kernel) : NULL;
+    if (kernel) {
+        kernel->object.destroy = destroy_kernel;
+        kernel->layout = vk->pipeline_layout[source->bindings];
+    }
+    return kernel;
+}
+
+dp_status dp__vk_kernel_create(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built,
+                               void **result)
 {
     dp__vk *vk = gpu->driver_state;
+    VkResult made;
     *result = NULL;
     if (gpu->device->lost)
         return DP_ERROR_DEVICE_LOST;
-    const VkResult made = make_layouts(vk, (uint32_t)source->bindings);
+    dp__vk_kernel *kernel = new_kernel(vk, source, &made);
     if (made != VK_SUCCESS)
         return dp__vk_fail(vk, made, "vkCreatePipelineLayout");
-    dp__vk_kernel *kernel = dp__alloc(1, sizeof *kernel);
     if (!kernel)
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for kernel %s", source->name);
-    kernel->object.destroy = destroy_kernel;
-    kernel->layout = vk->pipeline_layout[source->bindings];
-    const dp_status status = build(vk, source, kernel);
+    const dp_status status = build(vk, source, built, kernel);
     if (status == DP_OK)
         *result = kernel;
     else
         destroy_kernel(vk, &kernel->object);
     return status;
+}
+
+bool dp__vk_kernel_load(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary,
+                        void **result)
+{
+    dp__vk *vk = gpu->driver_state;
+    const unsigned char *data = binary->data;
+    binary_header header;
+    VkResult made;
+    if (gpu->device->lost || binary->bytes < sizeof header)
+        return false;
+    memcpy(&header, data, sizeof header);
+    const size_t rest = binary->bytes - sizeof header, spirv = (size_t)header.spirv_bytes;
+    if (spirv > rest || spirv == 0 || spirv % 4 != 0)
+        return false;
+    dp__vk_kernel *kernel = new_kernel(vk, source, &made);
+    if (!kernel)
+        return false;
+    const VkPipelineCache cache = open_cache(vk, data + sizeof header + spirv, rest - spirv);
+    made = make_pipeline(vk, (const uint32_t *)(const void *)(data + sizeof header), spirv, cache, kernel);
+    vk->api.DestroyPipelineCache(vk->device, cache, NULL);
+    if (made == VK_SUCCESS)
+        *result = kernel;
+    else
+        destroy_kernel(vk, &kernel->object);
+    return made == VK_SUCCESS;
+}
+
+void dp__vk_identify(const dp__vk *vk, char *text, size_t size)
+{
+    const dp__vk_traits *traits = &vk->traits;
+    char uuid[2 * VK_UUID_SIZE + 1];
+    for (size_t b = 0; b < VK_UUID_SIZE; b++)
+        snprintf(uuid + 2 * b, 3, "%02x", traits->cache_uuid[b]);
+    snprintf(text, size, "%s%s\n%s\n%s\n%s\n%08x:%08x %08x %s", dp__vk_compiler(),
+             debugging() ? " debug" : "", traits->info.name, traits->info.driver, traits->info.api,
+             traits->vendor_id, traits->device_id, traits->driver_version, uuid);
 }
 
 void dp__vk_kernel_destroy(dp__gpu *gpu, void *handle)

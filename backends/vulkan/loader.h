@@ -28,6 +28,7 @@
     X(GetPhysicalDeviceProperties2)                                                                          \
     X(GetPhysicalDeviceFeatures2)                                                                            \
     X(GetPhysicalDeviceMemoryProperties)                                                                     \
+    X(GetPhysicalDeviceMemoryProperties2)                                                                    \
     X(GetPhysicalDeviceQueueFamilyProperties)                                                                \
     X(CreateDevice)                                                                                          \
     X(GetDeviceProcAddr)
@@ -41,6 +42,7 @@
     X(DestroyFence)                                                                                          \
     X(ResetFences)                                                                                           \
     X(WaitForFences)                                                                                         \
+    X(GetFenceStatus)                                                                                        \
     X(CreateCommandPool)                                                                                     \
     X(DestroyCommandPool)                                                                                    \
     X(ResetCommandPool)                                                                                      \
@@ -77,6 +79,7 @@
     X(CreatePipelineLayout)                                                                                  \
     X(DestroyPipelineLayout)                                                                                 \
     X(CreatePipelineCache)                                                                                   \
+    X(GetPipelineCacheData)                                                                                  \
     X(DestroyPipelineCache)                                                                                  \
     X(CreateShaderModule)                                                                                    \
     X(DestroyShaderModule)                                                                                   \

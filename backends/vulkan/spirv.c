@@ -3,12 +3,21 @@
 
 #include <glslang/Include/glslang_c_interface.h>
 #include <glslang/Public/resource_limits_c.h>
+#include <glslang/build_info.h>
 #include <pthread.h>
 #include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* glslang shares its tables of built-in names */
 static bool initialized;
+
+#define TEXT(x)            #x
+#define VERSION(a, b, c)   "glslang " TEXT(a) "." TEXT(b) "." TEXT(c)
+
+const char *dp__vk_compiler(void)
+{
+    return VERSION(GLSLANG_VERSION_MAJOR, GLSLANG_VERSION_MINOR, GLSLANG_VERSION_PATCH);
+}
 
 static void initialize(void)
 {

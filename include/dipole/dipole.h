@@ -6,6 +6,7 @@
 #include <dipole/base.h>
 #include <dipole/batch.h>
 #include <dipole/bound.h>
+#include <dipole/cache.h>
 #include <dipole/data.h>
 #include <dipole/device.h>
 #include <dipole/explain.h>

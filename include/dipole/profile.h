@@ -23,10 +23,12 @@ DP_API dp_status dp_profile(dp_device *device, bool on);
 DP_API size_t dp_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
 
 /* Bytes of device memory that the library holds: tensors, and what calls need beside them while they are recorded. What
- * drivers and kernels need is not in it. */
+ * drivers and kernels need is not in it. GPU devices keep memory that was released for what comes next, an eighth of the device's
+ * memory at most, and give it back before an allocation fails; that is counted apart. */
 typedef struct dp_memory {
     uint64_t bytes;      /* now */
     uint64_t peak_bytes; /* at most, since the device was opened or dp_memory_reset */
+    uint64_t kept_bytes; /* now, released and kept; in neither of the two */
 } dp_memory;
 
 DP_API dp_memory dp_memory_get(const dp_device *device); /* NULL: zeros */

@@ -38,7 +38,8 @@ void dp__text_free(dp__text *text);
 typedef struct dp__buffer {
     int references;
     struct dp_device *device;
-    uint64_t bytes; /* at least 4 */
+    uint64_t bytes;    /* at least 4 */
+    uint64_t capacity; /* the backend's: what it took for them */
     void *handle;   /* the backend's; for "ref" the host memory itself */
 } dp__buffer;
 
@@ -51,6 +52,7 @@ struct dp_device {
     char message[512];
     struct dp_tensor *tensors; /* every handle that lives on the device */
     uint64_t bytes_in_use, peak_bytes;
+    uint64_t kept_bytes; /* of released buffers that the backend keeps for the next */
 };
 
 struct dp_tensor {

@@ -33,6 +33,12 @@ typedef struct dp__kernel_source {
     int params;   /* 32-bit words: OpenCL's arguments after the buffers, GLSL's push constants */
 } dp__kernel_source;
 
+/* What a driver made of a kernel's source, for another process of the same device and driver. */
+typedef struct dp__binary {
+    void *data; /* NULL: none */
+    size_t bytes;
+} dp__binary;
+
 typedef struct dp__binding {
     dp__buffer *buffer;
     bool writes; /* the kernel writes it (and may read it) */
@@ -56,19 +62,24 @@ typedef struct dp__gpu_driver {
     const char *name;
     bool glsl; /* the dialect: GLSL 4.50 for Vulkan 1.1, else OpenCL C 1.2 */
 
-    /* open fills gpu->driver_state and gpu->limits; gpu->device->info is the listing's entry. Nothing is left on failure. */
+    /* open fills gpu->driver_state, gpu->limits, gpu->identity and gpu->device->info. Nothing is left on failure. */
     dp_status (*open)(dp__gpu *gpu, size_t index);
     void (*close)(dp__gpu *gpu); /* waits; all kernels and buffers are gone by then */
 
     /* Contracts as in backend.h. Offsets and sizes are any number of bytes. */
     dp_status (*buffer_create)(dp__gpu *gpu, uint64_t bytes, void **handle);
     void (*buffer_destroy)(dp__gpu *gpu, void *handle);
+    /* Whether a write by the host would have to wait for launches. NULL: there is nothing to gain by asking. */
+    bool (*buffer_busy)(dp__gpu *gpu, void *handle);
     dp_status (*buffer_write)(dp__gpu *gpu, void *handle, uint64_t offset, const void *data, uint64_t bytes);
     dp_status (*buffer_read)(dp__gpu *gpu, void *handle, uint64_t offset, void *data, uint64_t bytes);
 
     /* Builds. A source that does not compile is our bug, or the driver's: ERROR_DRIVER with the first lines of the log; with
-     * DIPOLE_DEBUG=kernels in the environment the whole log and the numbered source go to stderr. */
-    dp_status (*kernel_create)(dp__gpu *gpu, const dp__kernel_source *source, void **kernel);
+     * DIPOLE_DEBUG=kernels in the environment the whole log and the numbered source go to stderr. `built` (may be NULL)
+     * receives what kernel_load takes, where there is such a thing; the caller frees its data. */
+    dp_status (*kernel_create)(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **kernel);
+    /* Builds from the binary instead of source->text. False, with no message kept, where the driver refuses it. */
+    bool (*kernel_load)(dp__gpu *gpu, const dp__kernel_source *source, const dp__binary *binary, void **kernel);
     void (*kernel_destroy)(dp__gpu *gpu, void *kernel); /* launches in flight may still use it */
 
     /* Records a launch behind all earlier ones: it sees what they wrote. Asynchronous. The driver submits on its own when enough
@@ -86,17 +97,20 @@ struct dp__gpu {
     const dp__gpu_driver *driver;
     void *driver_state;
     dp__gpu_limits limits;
+    char identity[1024]; /* all that built kernels depend on besides their source: device, driver, compiler, options */
     bool profiling;
     struct dp__profile *profile;
     struct dp__kernel_cache *cache;
     struct dp__table_cache *tables;
+    struct dp__pool *pool;
+    struct dp__cache *disk; /* NULL: built kernels are not kept on disk */
 };
 
 /* gpu/profile.c. `name` is a kernel's; seconds of one launch. */
 void dp__profile_add(dp__gpu *gpu, const char *name, double seconds, double flops, double bytes);
 
-/* gpu/gpu.c: the functions of dp__backend that both GPU backends share. A backend's table is its own list() and open() (which
- * calls dp__gpu_open with its driver) and these. */
+/* gpu/gpu.c, and gpu/pool.c for buffers: the functions of dp__backend that both GPU backends share. A backend's table is its own
+ * list() and open() (which calls dp__gpu_open with its driver) and these. */
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index);
 void dp__gpu_close(dp_device *device);
 dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The functions of dp__backend that both GPU backends share. */
+#include "cache/cache.h"
+#include "gpu/pool.h"
 #include "gpu/step.h"
 
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index)
@@ -14,6 +16,7 @@ dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t i
         dp__free(gpu);
         return status;
     }
+    gpu->disk = dp__cache_open(driver->name);
     device->state = gpu;
     return DP_OK;
 }
@@ -24,28 +27,12 @@ void dp__gpu_close(dp_device *device)
     gpu->driver->wait(gpu);
     dp__table_cache_free(gpu);
     dp__kernel_cache_free(gpu);
+    dp__cache_close(gpu->disk);
+    dp__pool_free(gpu);
     dp__profile_free(gpu);
     gpu->driver->close(gpu);
     dp__free(gpu);
     device->state = NULL;
-}
-
-dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer)
-{
-    dp__gpu *gpu = device->state;
-    return gpu->driver->buffer_create(gpu, buffer->bytes, &buffer->handle);
-}
-
-void dp__gpu_buffer_destroy(dp_device *device, dp__buffer *buffer)
-{
-    dp__gpu *gpu = device->state;
-    gpu->driver->buffer_destroy(gpu, buffer->handle);
-}
-
-dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t offset, const void *data, uint64_t bytes)
-{
-    dp__gpu *gpu = device->state;
-    return gpu->driver->buffer_write(gpu, buffer->handle, offset, data, bytes);
 }
 
 dp_status dp__gpu_buffer_read(dp_device *device, dp__buffer *buffer, uint64_t offset, void *data, uint64_t bytes)

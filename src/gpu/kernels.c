@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a step to a built kernel: its source is put together, built once a device, and kept. */
+/* From a step to a built kernel: its source is put together, built once a device, and kept; what was built is kept on disk too. */
+#include "cache/cache.h"
 #include "gpu/source.h"
 #include "gpu/step.h"
 #include <string.h>
@@ -71,6 +72,46 @@ bool dp__step_source(const dp__step *step, bool glsl, dp__text *text)
     return !text->failed;
 }
 
+/* Everything that a built kernel depends on. */
+static void add_disk_key(const dp__gpu *gpu, const dp__kernel_source *source, dp__text *key)
+{
+    dp__text_add(key, "dipole %s\n%s\n%s\n%s groups %u x %u x %u, %d buffers, %d words\n", dp_version(), gpu->driver->name,
+                 gpu->identity, source->name, source->group[0], source->group[1], source->group[2], source->bindings,
+                 source->params);
+    dp__text_add_range(key, source->text, strlen(source->text));
+}
+
+static bool load(dp__gpu *gpu, const dp__kernel_source *source, const dp__text *key, void **kernel)
+{
+    dp__binary binary;
+    binary.data = dp__cache_get(gpu->disk, key, &binary.bytes);
+    if (!binary.data)
+        return false;
+    const bool loaded = gpu->driver->kernel_load(gpu, source, &binary, kernel);
+    if (!loaded)
+        dp__cache_drop(gpu->disk, key);
+    dp__free(binary.data);
+    return loaded;
+}
+
+static dp_status build_or_load(dp__gpu *gpu, const dp__kernel_source *source, void **kernel)
+{
+    dp__text key = {0};
+    dp__binary built = {NULL, 0};
+    if (!gpu->disk)
+        return gpu->driver->kernel_create(gpu, source, NULL, kernel);
+    add_disk_key(gpu, source, &key);
+    dp_status status = DP_OK;
+    if (key.failed || !load(gpu, source, &key, kernel)) {
+        status = gpu->driver->kernel_create(gpu, source, &built, kernel);
+        if (status == DP_OK && built.data)
+            dp__cache_put(gpu->disk, &key, built.data, built.bytes);
+    }
+    dp__free(built.data);
+    dp__text_free(&key);
+    return status;
+}
+
 static dp_status build(dp__gpu *gpu, const dp__step *step, void **kernel)
 {
     dp__text text = {0};
@@ -86,7 +127,7 @@ static dp_status build(dp__gpu *gpu, const dp__step *step, void **kernel)
         .bindings = launch->bindings,
         .params = launch->params,
     };
-    const dp_status status = gpu->driver->kernel_create(gpu, &source, kernel);
+    const dp_status status = build_or_load(gpu, &source, kernel);
     dp__text_free(&text);
     return status;
 }
@@ -96,6 +137,7 @@ static dp_status add_entry(dp__gpu *gpu, const dp__step *step, uint64_t hash, ch
     dp__kernel_cache *cache = gpu->cache;
     if (!dp__grow(&cache->entries, &cache->capacity, cache->count + 1, sizeof *cache->entries))
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for kernel %s", step->kernel);
+    DP_CHECK(gpu->driver->flush(gpu)); /* the device works while a kernel is built */
     DP_CHECK(build(gpu, step, kernel));
     cache->entries[cache->count++] = (entry){hash, key, *kernel};
     return DP_OK;

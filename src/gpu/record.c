@@ -10,8 +10,9 @@ typedef struct recorder {
     dp__text *text;
 } recorder;
 
-static dp_status record_kernel(dp__gpu *gpu, const dp__kernel_source *source, void **kernel)
+static dp_status record_kernel(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **kernel)
 {
+    (void)built;
     const recorder *own = (const recorder *)gpu;
     dp__text_add(own->text, "%s%s", own->text->length > 0 ? "\n" : "", source->text);
     *kernel = gpu;
@@ -31,6 +32,12 @@ static dp_status skip_launch(dp__gpu *gpu, const dp__launch *launch)
     return DP_OK;
 }
 
+static dp_status skip_flush(dp__gpu *gpu)
+{
+    (void)gpu;
+    return DP_OK;
+}
+
 dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text)
 {
     const dp__gpu *gpu = device->state;
@@ -38,6 +45,7 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
     own.driver.kernel_create = record_kernel;
     own.driver.kernel_destroy = forget_kernel;
     own.driver.launch = skip_launch;
+    own.driver.flush = skip_flush;
     if (dialect != DP_DIALECT_DEVICE)
         own.driver.glsl = dialect == DP_DIALECT_GLSL;
     own.gpu.limits.max_vector =
@@ -45,6 +53,7 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
     own.gpu.driver = &own.driver;
     own.gpu.cache = NULL;
     own.gpu.tables = NULL;
+    own.gpu.disk = NULL;
     own.gpu.profiling = false;
     const dp_status status = dp__gpu_plan(&own.gpu, op, call);
     dp__table_cache_free(&own.gpu);

@@ -51,6 +51,43 @@ printf '1,1\n' >one.csv
 printf '1\n' >short.csv
 : >empty
 
+# Kernels on disk: a folder of this test's own.
+export DIPOLE_CACHE_DIR=$folder/cache
+unset DIPOLE_CACHE DIPOLE_CACHE_MIB
+export POCL_CACHE_DIR=$folder/pocl # PoCL lists no device where it cannot write its own
+entries() { "$dipole" cache --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["entries"])'; }
+json 'r["folder"].endswith("/cache/kernels") and r["entries"] == 0 and r["bytes"] == 0 and r["backends"] == []' cache
+expect 0 '^all      0 kernels, 0 B$' cache --stats
+expect 2 'exclude each other' cache --stats --clear
+expect 2 'all devices are kept together' cache --device ref
+one='kind=uniform shape=7x9'
+for id in $("$dipole" devices | awk '/^(opencl|vulkan):/ { print $1 }'); do
+    backend=${id%:*}
+    expect 0 ok check --device "$id" --op random --case "$one"
+    [ "$(entries)" -gt 0 ]
+    report $? "$id: kernels are kept"
+    json "any(b['backend'] == '$backend' and b['entries'] > 0 and b['bytes'] > 1000 for b in r['backends'])" cache
+    before=$(entries)
+    expect 0 ok check --device "$id" --op random --case "$one"
+    [ "$(entries)" = "$before" ] && [ ! -s err ]
+    report $? "$id: they are found again, in silence"
+    for file in cache/kernels/*; do
+        printf 'damage' | dd of="$file" bs=1 seek=5000 conv=notrunc status=none
+    done
+    expect 0 ok check --device "$id" --op random --case "$one"
+    [ "$(grep -c 'dipole: cache: .* is damaged' err)" = 1 ] && [ "$(wc -l <err)" = 1 ]
+    report $? "$id: damaged ones: the same results, and one line that says so"
+    env -u XDG_CACHE_HOME -u DIPOLE_CACHE_DIR HOME=/proc/nothing "$dipole" check --device "$id" --op random --case "$one" >out 2>err
+    [ $? = 0 ] && [ "$(grep -c 'dipole: cache: .*cannot be written' err)" = 1 ]
+    report $? "$id: a home that cannot be written"
+    DIPOLE_CACHE=off HOME=/proc/nothing "$dipole" check --device "$id" --op random --case "$one" >out 2>err && [ ! -s err ]
+    report $? "$id: switched off"
+    json 'r["removed"] > 0 and r["entries"] == 0' cache --clear
+done
+DIPOLE_CACHE=off "$dipole" cache >out 2>err && grep -q '^folder   none' out
+report $? 'cache that is off'
+unset POCL_CACHE_DIR
+
 # One result on every device of this machine; what follows sees the reference alone.
 json 'len(r["results"]) > 0 and max(abs(d["value"] - r["results"][0]["value"]) for d in r["results"]) < 1e-5 * r["results"][0]["value"]' \
     distance a.csv b.csv --device all
@@ -66,7 +103,7 @@ expect 0 'subcommands:' --help
 expect 0 '^dipole [0-9]*\.[0-9]*\.[0-9]*$' --version
 expect 2 "needs a subcommand.*--help"
 expect 2 '"frobnicate" is not a subcommand.*--help' frobnicate
-for subcommand in devices check bench distance explain; do
+for subcommand in devices check bench distance explain cache; do
     expect 0 "usage: dipole $subcommand" "$subcommand" --help
     expect 0 '  --device ID|all' "$subcommand" --help
     expect 0 '  --json' "$subcommand" -h

@@ -2,7 +2,9 @@
 /* Every allocation of a scenario fails in turn, on the reference: a status, no crash, no leak.
  * Linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc and the static library. */
 #include "suite.h"
+#include "cache/cache.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -286,6 +288,31 @@ static dp_status profiling(dp_device *device)
     return dp_failed(device);
 }
 
+/* The cache of kernels reports nothing but what it clears: without memory it finds and keeps nothing. */
+static dp_status caching(dp_device *device)
+{
+    dp__cache *cache = dp__cache_open("alloc");
+    dp__text key = {0};
+    size_t bytes = 0;
+    dp_cache_usage usage[2];
+    char folder[64];
+    dp__text_add(&key, "a key");
+    if (cache) {
+        dp__cache_put(cache, &key, "data", 5);
+        char *data = dp__cache_get(cache, &key, &bytes);
+        assert_true(!data || (bytes == 5 && strcmp(data, "data") == 0));
+        dp__free(data);
+        dp__cache_trim(cache->folder, 1);
+        dp__cache_put(cache, &key, "data", 5);
+    }
+    dp_cache_folder(folder, sizeof folder);
+    dp_cache_usage_list(usage, 2);
+    dp__text_free(&key);
+    dp__cache_close(cache);
+    const dp_status status = dp_cache_clear(NULL);
+    return status == DP_ERROR_IO ? DP_ERROR_MEMORY : status == DP_OK ? dp_failed(device) : status;
+}
+
 static void fail_each(scenario *run, bool opens)
 {
     for (long k = 1;; k++) {
@@ -381,10 +408,21 @@ static void test_profiling(void **state)
     fail_each(profiling, false);
 }
 
+static void test_caching(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/dipole-test-alloc-XXXXXX", command[64];
+    assert_non_null(mkdtemp(folder));
+    setenv("DIPOLE_CACHE_DIR", folder, 1);
+    fail_each(caching, false);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_caching),       cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),

@@ -44,7 +44,7 @@ static void *build(dp__gpu *gpu, const char *bug)
              strcmp(bug, "missing-barrier") == 0 ? "" : barrier, strcmp(bug, "out-of-bounds") == 0);
     const dp__kernel_source source = {.name = "planted", .text = text, .group = {COUNT, 1, 1}, .bindings = 2};
     void *kernel = NULL;
-    return gpu->driver->kernel_create(gpu, &source, &kernel) == DP_OK ? kernel : NULL;
+    return gpu->driver->kernel_create(gpu, &source, NULL, &kernel) == DP_OK ? kernel : NULL;
 }
 
 static void launch(dp__gpu *gpu, void *kernel, const dp_tensor *in, const dp_tensor *out, bool writes)

@@ -24,7 +24,7 @@ oclgrind)
     program=$(command -v oclgrind) || { echo "run.sh: oclgrind is not installed" >&2 && exit 2; }
     # As a driver behind the loader, since the library opens the loader itself and a preloaded one would not be seen.
     OCL_ICD_VENDORS=$(dirname "$program")/../lib/oclgrind/liboclgrind-rt-icd.so
-    export OCL_ICD_VENDORS OCLGRIND_DATA_RACES=1 OCLGRIND_MAX_ERRORS=20 OCLGRIND_LOG=$log
+    export OCL_ICD_VENDORS DIPOLE_POOL=off OCLGRIND_DATA_RACES=1 OCLGRIND_MAX_ERRORS=20 OCLGRIND_LOG=$log
     ;;
 vulkan)
     sed "s|@LOG@|$log|" "$here/vk_layer_settings.txt.in" >"$scratch/vk_layer_settings.txt"
