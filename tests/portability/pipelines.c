@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pipelines FOLDER: makes a compute pipeline of each shader that stdin names ("NAME FILE BINDINGS" a line, FILE a .spv in FOLDER) on
  * the first Vulkan device and prints what the driver's compiler tells of it, "NAME<tab>STATISTIC<tab>VALUE" a line. Each name is
- * first printed alone, with an empty statistic: of a driver that crashes the last one tells on what. Only pipelines are made, never
+ * first printed alone, with an empty statistic: of a driver that crashes the last one tells on what. Before all, "driver" and its
+ * version. Only pipelines are made, never
  * a buffer and no queue is used, so that the driver may be one whose GPU is not there. */
 #include <vulkan/vulkan.h>
 
@@ -174,6 +175,9 @@ int main(int argc, char **argv)
     }
     if (open_device(&d) != 0)
         return 1;
+    VkPhysicalDeviceProperties properties;
+    vkGetPhysicalDeviceProperties(d.physical, &properties);
+    printf("driver\tversion\t%u\n", properties.driverVersion);
     char name[128], file[256];
     unsigned bindings;
     int bad = 0;
