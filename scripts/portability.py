@@ -32,12 +32,12 @@ COLUMNS = ("regs", "spill", "scratch", "local", "code", "simd", "insns")
 
 
 class Target:
-    """A GPU and the compiler for it. `kind`: of gpu_kinds in tests/portability/record.c. Slow ones, and those that repeat what
-    another one says, wait for --all; an optional compiler is never an error."""
+    """A GPU and the compiler for it. `kind`: of gpu_kinds in tests/portability/record.c; None: every kind, and no figures. Slow
+    ones, and those that repeat what another one says, wait for --all; an optional compiler is never an error."""
 
     def __init__(self, name, kind, tool, chip, quick=True, optional=False):
         self.name, self.kind, self.tool, self.chip, self.quick, self.optional = name, kind, tool, chip, quick, optional
-        self.dialect = "vulkan" if tool in ("radv", "anv", "spirv") else "opencl"
+        self.dialect = "vulkan" if tool in ("radv", "anv", "spirv-val") else "opencl"
         self.version = None
 
 
@@ -57,11 +57,16 @@ TARGETS = [
     Target("radv-navi21", "rdna", "radv", "navi21"),
     Target("radv-gfx1100", "rdna", "radv", "gfx1100"),
 ]
-LINTS = [Target("lint", "nvidia", "lint", None)]
-ONE_BY_ONE = {"amdgcn": compilers.amdgcn, "nvptx": compilers.nvptx, "ptxas": compilers.ptxas, "ocloc": compilers.ocloc,
-              "lint": compilers.lint}
-VERSIONS = {"amdgcn": compilers.clang_version, "nvptx": compilers.clang_version, "lint": compilers.clang_version,
-            "ptxas": compilers.ptxas_version, "ocloc": compilers.ocloc_version}
+LINTS = [Target("lint", None, "lint", None), Target("spirv-val", None, "spirv-val", None)]
+# A compiler that is run for each kernel, and what tells its version. Mesa's drivers take many at once.
+ONE_BY_ONE = {
+    "amdgcn": (compilers.amdgcn, compilers.clang_version),
+    "lint": (compilers.lint, compilers.clang_version),
+    "nvptx": (compilers.nvptx, compilers.clang_version),
+    "ocloc": (compilers.ocloc, compilers.ocloc_version),
+    "ptxas": (compilers.ptxas, compilers.ptxas_version),
+    "spirv-val": (compilers.spirv_val, compilers.spirv_version),
+}
 
 
 class Kernel:
@@ -156,10 +161,10 @@ class Run:
     def find(self, target):
         """Whether the target's compiler is there and works."""
         try:
-            if target.dialect == "vulkan":
-                target.version = compilers.mesa_version(self.programs, self.environment(target), self.folder)
+            if target.tool in ONE_BY_ONE:
+                target.version = ONE_BY_ONE[target.tool][1]()
             else:
-                target.version = VERSIONS[target.tool]()
+                target.version = compilers.mesa_version(self.programs, self.environment(target), self.folder)
         except (Missing, Failure) as reason:
             self.missing[target.name] = str(reason)
         return target.name not in self.missing
@@ -167,7 +172,7 @@ class Run:
     def one(self, target, kernel):
         start = time.monotonic()
         try:
-            self.figures[kernel.name, target.name] = ONE_BY_ONE[target.tool](kernel, target.chip)
+            self.figures[kernel.name, target.name] = ONE_BY_ONE[target.tool][0](kernel, target.chip)
         except Missing as reason:
             self.missing[target.name] = str(reason)
         except Failure as reason:
@@ -194,11 +199,13 @@ class Run:
         """(function, target, kernels), those that take longest first."""
         batches, singles = [], []
         for target in targets:
-            own = [k for k in kernels if k.dialect == target.dialect and k.kind == target.kind]
-            if target.dialect == "vulkan":
-                batches += [(self.several, target, own[n::4]) for n in range(4) if own[n::4]]
-            else:
+            own = [k for k in kernels if k.dialect == target.dialect and k.kind == (target.kind or k.kind)]
+            if not target.kind:
+                own = list({kernel.path: kernel for kernel in own}.values())
+            if target.tool in ONE_BY_ONE:
                 singles += [(self.one, target, kernel) for kernel in own]
+            else:
+                batches += [(self.several, target, own[n::4]) for n in range(4) if own[n::4]]
         return sorted(batches, key=lambda job: job[1].name) + singles
 
     def compile(self, targets, kernels, jobs):
@@ -214,7 +221,7 @@ def check(run, table, targets, kernels, whole):
     problems, variants = [], {(k.name, k.kind): k for k in kernels}
     for (name, target), reason in sorted(run.failures.items()):
         problems.append(f"{name} does not compile for {target}:\n{reason}")
-    for target in (t for t in targets if t.name not in run.missing and t.tool != "lint"):
+    for target in (t for t in targets if t.name not in run.missing and t.kind):
         compiled = {name: figures for (name, of), figures in run.figures.items() if of == target.name}
         for name, figures in sorted(compiled.items()):
             key, kernel = (name, target.name), variants[name, target.kind]
@@ -237,7 +244,7 @@ def update(run, table, targets):
     """Replaces the rows of the targets that were compiled for; returns the rows that are worse than before, or spill from the
     first."""
     notes = []
-    for target in (t for t in targets if t.name not in run.missing and t.tool != "lint"):
+    for target in (t for t in targets if t.name not in run.missing and t.kind):
         before = {key: row for key, row in table.rows.items() if key[1] == target.name}
         for key in before:
             del table.rows[key]
@@ -272,6 +279,8 @@ def skip(run, targets, table, options):
         elif options.check and not options.require and table.versions.get(target.name, target.version) != target.version:
             reason = f"here {target.version}, the table is by {table.versions[target.name]}"
         else:
+            if table.versions.get(target.name, target.version) != target.version:
+                print(f"note: {target.name}: here {target.version}, the table is by {table.versions[target.name]}")
             continue
         error = options.require and not target.optional
         print(f"{'ERROR' if error else 'skipped'} {target.name}: {reason}")

@@ -144,6 +144,17 @@ def lint(kernel, _):
     return {}
 
 
+def spirv_version():
+    if not shutil.which("spirv-val"):
+        raise Missing("spirv-tools")
+    return "spirv-val"
+
+
+def spirv_val(kernel, _):
+    run(["spirv-val", "--target-env", "vulkan1.1", str(Path(kernel.path).with_suffix(".spv"))])
+    return {}
+
+
 # ---- ocloc: Intel's own compiler ----
 
 def find_ocloc():
@@ -204,7 +215,7 @@ def anv_environment(programs, chip):
 
 def pipelines(programs, environment, kernels, folder):
     """What the driver says of each kernel: name to a list of (statistic, value). The first entry is the driver's version."""
-    listed = "".join(f"{kernel.name} {kernel.file.rsplit('.', 1)[0]}.spv {kernel.bindings}\n" for kernel in kernels)
+    listed = "".join(f"{kernel.name} {Path(kernel.file).with_suffix('.spv')} {kernel.bindings}\n" for kernel in kernels)
     said = {}
     output = run([str(programs / "pipelines"), str(folder)], {**environment, "MESA_SHADER_CACHE_DISABLE": "true"}, listed)
     for line in output.splitlines():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calls whose kernels are compiled for GPUs. Sizes are those of real problems, for what a plan chooses depends on them. A kernel
- * is named after the first case that needs it, so new cases are added behind the others of their op. Tensors are released with
- * the device. */
+/* The calls whose kernels are compiled for GPUs. Sizes are those of real problems, for what a plan chooses
+ * depends on them. A kernel is named after the first case that needs it, so new cases are added behind the
+ * others of their op. Tensors are released with the device. */
 #include "record.h"
 #include <dipole/dipole.h>
 
@@ -20,7 +20,8 @@ static void begin(bench *b, const char *label)
 {
     if (dp_failed(b->device) && !b->failed) {
         b->failed = true;
-        fprintf(stderr, "%s on %s: %s\n", b->own->label, dp_device_get_info(b->device).id, dp_message(b->device));
+        fprintf(stderr, "%s on %s: %s\n", b->own->label, dp_device_get_info(b->device).id,
+                dp_message(b->device));
     }
     b->own->label = label;
 }
@@ -90,19 +91,24 @@ static void convolutions(bench *b)
     begin(b, "1x1");
     conv2d(b, DP_SHAPE(32, 256, 14, 14), DP_SHAPE(1024, 256, 1, 1), (dp_conv2d_params){0});
     begin(b, "4x4-stride-2");
-    conv2d(b, DP_SHAPE(64, 64, 32, 32), DP_SHAPE(128, 64, 4, 4), (dp_conv2d_params){.stride = {2, 2}, .padding = {1, 1}});
+    conv2d(b, DP_SHAPE(64, 64, 32, 32), DP_SHAPE(128, 64, 4, 4),
+           (dp_conv2d_params){.stride = {2, 2}, .padding = {1, 1}});
     begin(b, "7x7-few-channels");
-    conv2d(b, DP_SHAPE(32, 3, 224, 224), DP_SHAPE(64, 3, 7, 7), (dp_conv2d_params){.stride = {2, 2}, .padding = {3, 3}});
+    conv2d(b, DP_SHAPE(32, 3, 224, 224), DP_SHAPE(64, 3, 7, 7),
+           (dp_conv2d_params){.stride = {2, 2}, .padding = {3, 3}});
     begin(b, "depthwise");
-    conv2d(b, DP_SHAPE(32, 256, 28, 28), DP_SHAPE(256, 1, 3, 3), (dp_conv2d_params){.padding = {1, 1}, .groups = 256});
+    conv2d(b, DP_SHAPE(32, 256, 28, 28), DP_SHAPE(256, 1, 3, 3),
+           (dp_conv2d_params){.padding = {1, 1}, .groups = 256});
     begin(b, "dilated");
-    conv2d(b, DP_SHAPE(4, 32, 64, 64), DP_SHAPE(32, 32, 3, 3), (dp_conv2d_params){.padding = {2, 2}, .dilation = {2, 2}});
+    conv2d(b, DP_SHAPE(4, 32, 64, 64), DP_SHAPE(32, 32, 3, 3),
+           (dp_conv2d_params){.padding = {2, 2}, .dilation = {2, 2}});
 }
 
 static void elements(bench *b)
 {
     dp_device *device = b->device;
-    dp_tensor *x = floats(b, DP_SHAPE(1024, 1024)), *y = floats(b, DP_SHAPE(1024, 1024)), *m = floats(b, DP_SHAPE(1024, 1024));
+    dp_tensor *x = floats(b, DP_SHAPE(1024, 1024)), *y = floats(b, DP_SHAPE(1024, 1024)),
+              *m = floats(b, DP_SHAPE(1024, 1024));
     begin(b, "contiguous");
     dp_copy(device, x);
     begin(b, "transposed");
@@ -117,13 +123,16 @@ static void elements(bench *b)
     dp_map(device, "max(x + bias, 0)", DP_ARGS({"x", x}, {"bias", floats(b, DP_SHAPE(1024))}));
     begin(b, "rows-and-columns");
     dp_map(device, "exp(x - row) * column",
-           DP_ARGS({"x", dp_transpose(x, 0, 1)}, {"row", floats(b, DP_SHAPE(1024))}, {"column", floats(b, DP_SHAPE(1024, 1))}));
+           DP_ARGS({"x", dp_transpose(x, 0, 1)}, {"row", floats(b, DP_SHAPE(1024))},
+                   {"column", floats(b, DP_SHAPE(1024, 1))}));
     begin(b, "adam");
-    dp_map_into(device,
-                "m2 = b1 * m + (1 - b1) * g; v2 = b2 * v + (1 - b2) * g^2; p - lr * m2 / (sqrt(v2) + eps), m2, v2",
-                DP_ARGS({"p", x}, {"g", y}, {"m", m}, {"v", floats(b, DP_SHAPE(1024, 1024))}, {.name = "b1", .scalar = 0.9},
-                        {.name = "b2", .scalar = 0.999}, {.name = "lr", .scalar = 1e-3}, {.name = "eps", .scalar = 1e-8}),
-                (dp_tensor *[]){x, m, floats(b, DP_SHAPE(1024, 1024))}, 3);
+    dp_map_into(
+        device,
+        "m2 = b1 * m + (1 - b1) * g; v2 = b2 * v + (1 - b2) * g^2; p - lr * m2 / (sqrt(v2) + eps), m2, v2",
+        DP_ARGS({"p", x}, {"g", y}, {"m", m}, {"v", floats(b, DP_SHAPE(1024, 1024))},
+                {.name = "b1", .scalar = 0.9}, {.name = "b2", .scalar = 0.999},
+                {.name = "lr", .scalar = 1e-3}, {.name = "eps", .scalar = 1e-8}),
+        (dp_tensor *[]){x, m, floats(b, DP_SHAPE(1024, 1024))}, 3);
     begin(b, "normal");
     dp_randn(device, 1, DP_SHAPE(1024, 1024));
 }
@@ -132,9 +141,12 @@ static void elements(bench *b)
 static void reductions(bench *b)
 {
     static const char *const labels[DP_REDUCTION_COUNT][3] = {
-        {"sum-rows", "sum-columns", "sum-all"},          {"mean-rows", "mean-columns", "mean-all"},
-        {"max-rows", "max-columns", "max-all"},          {"min-rows", "min-columns", "min-all"},
-        {"argmax-rows", "argmax-columns", "argmax-all"}, {"argmin-rows", "argmin-columns", "argmin-all"},
+        {"sum-rows", "sum-columns", "sum-all"},
+        {"mean-rows", "mean-columns", "mean-all"},
+        {"max-rows", "max-columns", "max-all"},
+        {"min-rows", "min-columns", "min-all"},
+        {"argmax-rows", "argmax-columns", "argmax-all"},
+        {"argmin-rows", "argmin-columns", "argmin-all"},
         {"logsumexp-rows", "logsumexp-columns", "logsumexp-all"}};
     dp_tensor *x = floats(b, DP_SHAPE(1024, 4096));
     for (int r = 0; r < DP_REDUCTION_COUNT; r++) {
@@ -158,14 +170,17 @@ static void picks(bench *b)
 static void physics(bench *b, const char *const labels[4], int d)
 {
     dp_device *device = b->device;
-    dp_tensor *x = floats(b, DP_SHAPE(POINTS, d)), *y = floats(b, DP_SHAPE(POINTS, d)), *q = floats(b, DP_SHAPE(POINTS));
+    dp_tensor *x = floats(b, DP_SHAPE(POINTS, d)), *y = floats(b, DP_SHAPE(POINTS, d)),
+              *q = floats(b, DP_SHAPE(POINTS));
     dp_tensor *results[2] = {0}, *value = NULL;
     const dp_args one = DP_ARGS({"x", x}, {"q", q}, {.name = "eps", .scalar = 1e-3});
     const dp_args two = DP_ARGS({"x", x}, {"y", y}, {"q", q}, {.name = "eps", .scalar = 1e-3});
     begin(b, labels[0]);
-    dp_pairwise(device, "0.5 * q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + eps^2)", DP_SUM_ALL | DP_EXCLUDE_SELF, one);
+    dp_pairwise(device, "0.5 * q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + eps^2)", DP_SUM_ALL | DP_EXCLUDE_SELF,
+                one);
     begin(b, labels[1]);
-    dp_pairwise(device, "q[j] * (x[i] - x[j]) * rsqrt(sqdist(x[i], x[j]) + eps^2)^3", DP_SUM_J | DP_EXCLUDE_SELF, one);
+    dp_pairwise(device, "q[j] * (x[i] - x[j]) * rsqrt(sqdist(x[i], x[j]) + eps^2)^3",
+                DP_SUM_J | DP_EXCLUDE_SELF, one);
     begin(b, labels[2]);
     dp_pairwise_many(device, "k = rsqrt(sqdist(x[i], x[j]) + eps^2); q[j] * k, q[j] * (x[i] - x[j]) * k^3",
                      DP_SUM_J | DP_EXCLUDE_SELF, one, results, 2);
@@ -191,7 +206,8 @@ static void physics_of_all_sizes(bench *b)
 static void other_pairs(bench *b)
 {
     dp_device *device = b->device;
-    dp_tensor *x = floats(b, DP_SHAPE(POINTS, 3)), *y = floats(b, DP_SHAPE(POINTS, 3)), *q = floats(b, DP_SHAPE(POINTS));
+    dp_tensor *x = floats(b, DP_SHAPE(POINTS, 3)), *y = floats(b, DP_SHAPE(POINTS, 3)),
+              *q = floats(b, DP_SHAPE(POINTS));
     dp_tensor *wide_x = floats(b, DP_SHAPE(4096, 64)), *wide_y = floats(b, DP_SHAPE(4096, 64));
     dp_tensor *results[2] = {0}, *value = NULL;
     const dp_args args = DP_ARGS({"x", x}, {"y", y});
@@ -208,10 +224,11 @@ static void other_pairs(bench *b)
     begin(b, "scalars");
     dp_pairwise(device, "abs(p[i] - q[j])", DP_SUM_J, DP_ARGS({"p", q}, {"q", floats(b, DP_SHAPE(POINTS))}));
     begin(b, "matern-gradients-d3");
-    dp_pairwise_gradient(device, "r = sqrt(5) * norm(x[i] - y[j]); (1 + r + r^2 / 3) * exp(-r)", DP_SUM_ALL, args, NULL,
-                         (const char *const[]){"x", "y"}, 2, results, &value);
+    dp_pairwise_gradient(device, "r = sqrt(5) * norm(x[i] - y[j]); (1 + r + r^2 / 3) * exp(-r)", DP_SUM_ALL,
+                         args, NULL, (const char *const[]){"x", "y"}, 2, results, &value);
     begin(b, "hvp-d3");
-    dp_pairwise_hvp(device, "rsqrt(sqdist(x[i], x[j]) + 1e-4)", DP_SUM_ALL | DP_EXCLUDE_SELF, DP_ARGS({"x", x}), "x", y);
+    dp_pairwise_hvp(device, "rsqrt(sqdist(x[i], x[j]) + 1e-4)", DP_SUM_ALL | DP_EXCLUDE_SELF,
+                    DP_ARGS({"x", x}), "x", y);
     begin(b, "attention-d64");
     dp_tensor *v = floats(b, DP_SHAPE(4096, 64));
     const dp_args attention = DP_ARGS({"x", wide_x}, {"y", wide_y}, {"v", v});
@@ -231,18 +248,22 @@ static void many_problems(bench *b)
     begin(b, "batch-d3");
     dp_pairwise_with(device, formula, DP_SUM_J, args, &(dp_pair_options){.problems = 64});
     begin(b, "batch-nearest-d3");
-    dp_pairwise_with(device, "sqdist(x[i], x[j])", DP_ARGMIN_J | DP_EXCLUDE_SELF, args, &(dp_pair_options){.problems = 64});
+    dp_pairwise_with(device, "sqdist(x[i], x[j])", DP_ARGMIN_J | DP_EXCLUDE_SELF, args,
+                     &(dp_pair_options){.problems = 64});
     begin(b, "cutoff-d3");
     dp_tensor *mask = dp_pair_mask_cutoff(device, x, x, 128, 0.1);
-    dp_pairwise_with(device, formula, DP_SUM_J | DP_EXCLUDE_SELF, args, &(dp_pair_options){.mask = mask, .tile = 128});
+    dp_pairwise_with(device, formula, DP_SUM_J | DP_EXCLUDE_SELF, args,
+                     &(dp_pair_options){.mask = mask, .tile = 128});
 }
 
 static void neighbours(bench *b)
 {
     dp_device *device = b->device;
-    dp_tensor *x = floats(b, DP_SHAPE(POINTS, 3)), *wide = floats(b, DP_SHAPE(POINTS, 128)), *values = NULL, *found = NULL;
+    dp_tensor *x = floats(b, DP_SHAPE(POINTS, 3)), *wide = floats(b, DP_SHAPE(POINTS, 128)), *values = NULL,
+              *found = NULL;
     begin(b, "smallest-d3");
-    dp_pairwise_smallest(device, "sqdist(x[i], x[j])", 8, DP_OVER_J | DP_EXCLUDE_SELF, DP_ARGS({"x", x}), &values, &found);
+    dp_pairwise_smallest(device, "sqdist(x[i], x[j])", 8, DP_OVER_J | DP_EXCLUDE_SELF, DP_ARGS({"x", x}),
+                         &values, &found);
     begin(b, "smallest-d128");
     dp_pairwise_smallest(device, "sqdist(x[i], y[j])", 32, DP_OVER_J,
                          DP_ARGS({"x", floats(b, DP_SHAPE(256, 128))}, {"y", wide}), &values, &found);
@@ -251,7 +272,8 @@ static void neighbours(bench *b)
 static void losses(bench *b)
 {
     dp_device *device = b->device;
-    dp_tensor *x = floats(b, DP_SHAPE(4096, 128)), *y = floats(b, DP_SHAPE(4096, 128)), *labels = ints(b, DP_SHAPE(4096));
+    dp_tensor *x = floats(b, DP_SHAPE(4096, 128)), *y = floats(b, DP_SHAPE(4096, 128)),
+              *labels = ints(b, DP_SHAPE(4096));
     dp_tensor *value = NULL, *gradients[3] = {0};
     begin(b, "infonce-d128");
     dp_loss_infonce(device, x, y, NULL, &value, gradients);
@@ -263,8 +285,8 @@ static void losses(bench *b)
     dp_loss_batch_hard(device, x, labels, NULL, &value, gradients);
     begin(b, "energy-distance-d3");
     dp_metric_gradients both = {0};
-    dp_metric(device, floats(b, DP_SHAPE(4096, 3)), floats(b, DP_SHAPE(4096, 3)), &(dp_metric_params){.potential = "energy"},
-              DP_METRIC_X | DP_METRIC_Y, &both);
+    dp_metric(device, floats(b, DP_SHAPE(4096, 3)), floats(b, DP_SHAPE(4096, 3)),
+              &(dp_metric_params){.potential = "energy"}, DP_METRIC_X | DP_METRIC_Y, &both);
 }
 
 bool record_cases(recorder *own)

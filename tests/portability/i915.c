@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An Intel GPU that is not there, for Mesa's Vulkan driver to compile for: a library to be preloaded, which answers as libdrm and the
- * i915 kernel driver would for as long as nothing is run. The device file is one in memory (memfd), so that what the driver maps is
- * memory. PCI ids and the meaning of each question: the kernel's include/uapi/drm/i915_drm.h.
+/* An Intel GPU that is not there, for Mesa's Vulkan driver to compile for: a library to be preloaded, which
+ * answers as libdrm and the i915 kernel driver would for as long as nothing is run. The device file is one in
+ * memory (memfd), so that what the driver maps is memory. PCI ids and the meaning of each question: the
+ * kernel's include/uapi/drm/i915_drm.h.
  *
- *   DIPOLE_I915_DEVICE     the PCI id, in hexadecimal: 1912 (Skylake GT2), 9a49 (Tiger Lake GT2), 56a0 (Arc A770)
- *   DIPOLE_I915_DISCRETE   set: it has memory of its own */
+ *   DIPOLE_I915_DEVICE     the PCI id, in hexadecimal: 1912 (Skylake GT2), 9a49 (Tiger Lake GT2), 56a0 (Arc
+ * A770) DIPOLE_I915_DISCRETE   set: it has memory of its own */
 #include <xf86drm.h>
 #include <drm.h>
 #include <i915_drm.h>
@@ -42,7 +43,8 @@ static bool open_file(void)
 {
     if (device_file < 0) {
         device_file = memfd_create("i915", MFD_CLOEXEC);
-        if (device_file >= 0 && (ftruncate(device_file, (off_t)1 << 48) != 0 || fstat(device_file, &device_stat) != 0)) {
+        if (device_file >= 0 &&
+            (ftruncate(device_file, (off_t)1 << 48) != 0 || fstat(device_file, &device_stat) != 0)) {
             close(device_file);
             device_file = -1;
         }
@@ -142,15 +144,32 @@ static int get_parameter(struct drm_i915_getparam *parameter)
 {
     int value = 1;
     switch (parameter->param) {
-    case I915_PARAM_CHIPSET_ID: value = pci_id(); break;
-    case I915_PARAM_HAS_ALIASING_PPGTT: value = 3; break; /* full, 48 bits */
-    case I915_PARAM_MMAP_GTT_VERSION: value = 4; break;
-    case I915_PARAM_CMD_PARSER_VERSION: value = 10; break;
-    case I915_PARAM_CS_TIMESTAMP_FREQUENCY: value = 12000000; break;
-    case I915_PARAM_SUBSLICE_TOTAL: value = SUBSLICES; break;
-    case I915_PARAM_SUBSLICE_MASK: value = (1 << SUBSLICES) - 1; break;
-    case I915_PARAM_EU_TOTAL: value = SUBSLICES * UNITS; break;
-    default: break;
+    case I915_PARAM_CHIPSET_ID:
+        value = pci_id();
+        break;
+    case I915_PARAM_HAS_ALIASING_PPGTT:
+        value = 3;
+        break; /* full, 48 bits */
+    case I915_PARAM_MMAP_GTT_VERSION:
+        value = 4;
+        break;
+    case I915_PARAM_CMD_PARSER_VERSION:
+        value = 10;
+        break;
+    case I915_PARAM_CS_TIMESTAMP_FREQUENCY:
+        value = 12000000;
+        break;
+    case I915_PARAM_SUBSLICE_TOTAL:
+        value = SUBSLICES;
+        break;
+    case I915_PARAM_SUBSLICE_MASK:
+        value = (1 << SUBSLICES) - 1;
+        break;
+    case I915_PARAM_EU_TOTAL:
+        value = SUBSLICES * UNITS;
+        break;
+    default:
+        break;
     }
     *parameter->value = value;
     return 0;
@@ -159,8 +178,13 @@ static int get_parameter(struct drm_i915_getparam *parameter)
 static int32_t write_topology(void *to)
 {
     struct drm_i915_query_topology_info *topology = to;
-    *topology = (struct drm_i915_query_topology_info){.max_slices = 1, .max_subslices = SUBSLICES, .max_eus_per_subslice = UNITS,
-                                                      .subslice_offset = 1, .subslice_stride = 1, .eu_offset = 2, .eu_stride = 1};
+    *topology = (struct drm_i915_query_topology_info){.max_slices = 1,
+                                                      .max_subslices = SUBSLICES,
+                                                      .max_eus_per_subslice = UNITS,
+                                                      .subslice_offset = 1,
+                                                      .subslice_stride = 1,
+                                                      .eu_offset = 2,
+                                                      .eu_stride = 1};
     topology->data[0] = 1;
     topology->data[1] = (1 << SUBSLICES) - 1;
     for (int s = 0; s < SUBSLICES; s++)
@@ -196,7 +220,8 @@ static int answer(struct drm_i915_query *query)
     for (uint32_t i = 0; i < query->num_items; i++, item++) {
         uint64_t data[128] = {0};
         int32_t length = -EINVAL; /* what a kernel says to a question it does not know */
-        if ((item->query_id & 0xffff) == DRM_I915_QUERY_TOPOLOGY_INFO || (item->query_id & 0xffff) == DRM_I915_QUERY_GEOMETRY_SUBSLICES)
+        if ((item->query_id & 0xffff) == DRM_I915_QUERY_TOPOLOGY_INFO ||
+            (item->query_id & 0xffff) == DRM_I915_QUERY_GEOMETRY_SUBSLICES)
             length = write_topology(data);
         else if (item->query_id == DRM_I915_QUERY_ENGINE_INFO)
             length = write_engines(data);
@@ -226,23 +251,45 @@ static int get_context_parameter(struct drm_i915_gem_context_param *parameter)
 static int serve(unsigned long request, void *argument)
 {
     switch (request) {
-    case DRM_IOCTL_VERSION: return get_version(argument);
-    case DRM_IOCTL_GET_CAP: ((struct drm_get_cap *)argument)->value = 1; return 0;
-    case DRM_IOCTL_SYNCOBJ_CREATE: ((struct drm_syncobj_create *)argument)->handle = ++last_handle; return 0;
-    case DRM_IOCTL_I915_GETPARAM: return get_parameter(argument);
-    case DRM_IOCTL_I915_QUERY: return answer(argument);
-    case DRM_IOCTL_I915_GEM_CREATE: ((struct drm_i915_gem_create *)argument)->handle = ++last_handle; return 0;
-    case DRM_IOCTL_I915_GEM_CREATE_EXT: ((struct drm_i915_gem_create_ext *)argument)->handle = ++last_handle; return 0;
-    case DRM_IOCTL_I915_GEM_USERPTR: ((struct drm_i915_gem_userptr *)argument)->handle = ++last_handle; return 0;
-    case DRM_IOCTL_I915_GEM_MMAP_OFFSET: return place_buffer(argument);
-    case DRM_IOCTL_I915_GEM_CONTEXT_CREATE: ((struct drm_i915_gem_context_create *)argument)->ctx_id = 1; return 0;
-    case DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT: ((struct drm_i915_gem_context_create_ext *)argument)->ctx_id = 1; return 0;
-    case DRM_IOCTL_I915_GEM_CONTEXT_GETPARAM: return get_context_parameter(argument);
-    case DRM_IOCTL_I915_GEM_VM_CREATE: ((struct drm_i915_gem_vm_control *)argument)->vm_id = 1; return 0;
+    case DRM_IOCTL_VERSION:
+        return get_version(argument);
+    case DRM_IOCTL_GET_CAP:
+        ((struct drm_get_cap *)argument)->value = 1;
+        return 0;
+    case DRM_IOCTL_SYNCOBJ_CREATE:
+        ((struct drm_syncobj_create *)argument)->handle = ++last_handle;
+        return 0;
+    case DRM_IOCTL_I915_GETPARAM:
+        return get_parameter(argument);
+    case DRM_IOCTL_I915_QUERY:
+        return answer(argument);
+    case DRM_IOCTL_I915_GEM_CREATE:
+        ((struct drm_i915_gem_create *)argument)->handle = ++last_handle;
+        return 0;
+    case DRM_IOCTL_I915_GEM_CREATE_EXT:
+        ((struct drm_i915_gem_create_ext *)argument)->handle = ++last_handle;
+        return 0;
+    case DRM_IOCTL_I915_GEM_USERPTR:
+        ((struct drm_i915_gem_userptr *)argument)->handle = ++last_handle;
+        return 0;
+    case DRM_IOCTL_I915_GEM_MMAP_OFFSET:
+        return place_buffer(argument);
+    case DRM_IOCTL_I915_GEM_CONTEXT_CREATE:
+        ((struct drm_i915_gem_context_create *)argument)->ctx_id = 1;
+        return 0;
+    case DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT:
+        ((struct drm_i915_gem_context_create_ext *)argument)->ctx_id = 1;
+        return 0;
+    case DRM_IOCTL_I915_GEM_CONTEXT_GETPARAM:
+        return get_context_parameter(argument);
+    case DRM_IOCTL_I915_GEM_VM_CREATE:
+        ((struct drm_i915_gem_vm_control *)argument)->vm_id = 1;
+        return 0;
     case DRM_IOCTL_I915_GEM_GET_APERTURE:
         *(struct drm_i915_gem_get_aperture *)argument = (struct drm_i915_gem_get_aperture){MEMORY, MEMORY};
         return 0;
-    default: return 0;
+    default:
+        return 0;
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kernels [--plant] FOLDER: writes the kernels that the library would build on GPUs of several kinds into FOLDER, one file each, and
- * FOLDER/index.json, which lists them. No device is needed. Beside OpenCL C and GLSL there is the SPIR-V of each shader, by the
- * compiler in the library. One kernel more, "planted", has accumulators that fit into any GPU's registers: with --plant it has so
- * many that they fit into none. */
+/* kernels [--plant] FOLDER: writes the kernels that the library would build on GPUs of several kinds into
+ * FOLDER, one file each, and FOLDER/index.json, which lists them. No device is needed. Beside OpenCL C and
+ * GLSL there is the SPIR-V of each shader, by the compiler in the library. One kernel more, "planted", has
+ * accumulators that fit into any GPU's registers: with --plant it has so many that they fit into none. */
 #include "backends/vulkan/device.h"
 #include "record.h"
 
@@ -22,12 +22,20 @@ typedef struct output {
     bool glsl;
     char (*names)[128]; /* taken, of this kind and dialect */
     size_t count, capacity;
-    size_t written;
+    struct written *files;
+    size_t file_count, file_capacity;
+    size_t rows;
 } output;
+
+/* A source that is in a file already: most kinds of GPU are given the same ones. */
+typedef struct written {
+    char *text, path[256];
+} written;
 
 static const char opencl_planted[] =
     "__kernel __attribute__((reqd_work_group_size(64, 1, 1)))\n"
-    "void planted(__global const float *restrict a, __global const float *restrict b, __global float *restrict c, const int n)\n"
+    "void planted(__global const float *restrict a, __global const float *restrict b, __global float "
+    "*restrict c, const int n)\n"
     "{\n"
     "    const int item = (int)get_global_id(0);\n"
     "    float sum[M * M], x[M];\n"
@@ -120,15 +128,16 @@ static bool write_spirv(const output *out, const char *name, const char *text)
     return wrote;
 }
 
-/* The variant: "W=1 IB=2", the numbers that the library defined before the kernel's own text, without those that are 0 and the
- * group's size, which stands beside it. */
+/* The variant: "W=1 IB=2", the numbers that the library defined before the kernel's own text, without those
+ * that are 0 and the group's size, which stands beside it. */
 static void add_defines(const char *text, dp__text *defines)
 {
     char name[32];
     int value, length;
     if (strncmp(text, "#version", 8) == 0)
         text += strcspn(text, "\n") + 1;
-    for (; sscanf(text, "#define %31[A-Z_a-z0-9] %d%n", name, &value, &length) == 2 && text[length] == '\n'; text += length + 1)
+    for (; sscanf(text, "#define %31[A-Z_a-z0-9] %d%n", name, &value, &length) == 2 && text[length] == '\n';
+         text += length + 1)
         if (value != 0 && strcmp(name, "GX") != 0 && strcmp(name, "GY") != 0 && strcmp(name, "GZ") != 0)
             dp__text_add(defines, "%s%s=%d", defines->length > 0 ? " " : "", name, value);
 }
@@ -137,34 +146,53 @@ static bool write_row(output *out, const char *name, const char *path, const dp_
 {
     dp__text defines = {0};
     add_defines(source->text, &defines);
-    fprintf(out->index, "%s\n{\"kind\": \"%s\", \"dialect\": \"%s\", \"name\": \"%s\", \"file\": \"%s\", \"entry\": \"%s\", ",
-            out->written > 0 ? "," : "", out->kind->name, out->glsl ? "vulkan" : "opencl", name, path,
-            out->glsl ? "main" : source->name);
-    fprintf(out->index, "\"group\": [%u, %u, %u], \"bindings\": %d, \"params_bytes\": %d, \"defines\": \"%s\"}", source->group[0],
-            source->group[1], source->group[2], source->bindings, 4 * source->params, defines.data ? defines.data : "");
+    fprintf(
+        out->index,
+        "%s\n{\"kind\": \"%s\", \"dialect\": \"%s\", \"name\": \"%s\", \"file\": \"%s\", \"entry\": \"%s\", ",
+        out->rows > 0 ? "," : "", out->kind->name, out->glsl ? "vulkan" : "opencl", name, path,
+        out->glsl ? "main" : source->name);
+    fprintf(out->index,
+            "\"group\": [%u, %u, %u], \"bindings\": %d, \"params_bytes\": %d, \"defines\": \"%s\"}",
+            source->group[0], source->group[1], source->group[2], source->bindings, 4 * source->params,
+            defines.data ? defines.data : "");
     const bool failed = defines.failed;
     dp__text_free(&defines);
-    out->written++;
+    out->rows++;
     return !failed;
+}
+
+/* The file that holds the source, made where there is none. NULL on failure. */
+static const char *find_file(output *out, const char *name, const char *text)
+{
+    for (size_t f = 0; f < out->file_count; f++)
+        if (strcmp(out->files[f].text, text) == 0)
+            return out->files[f].path;
+    if (!dp__grow(&out->files, &out->file_capacity, out->file_count + 1, sizeof *out->files))
+        return NULL;
+    written *file = &out->files[out->file_count];
+    set_path(out, name, out->glsl ? "comp" : "cl", file->path, sizeof file->path);
+    if (!write_file(out, file->path, text, strlen(text)) || (out->glsl && !write_spirv(out, name, text)) ||
+        !(file->text = strdup(text)))
+        return NULL;
+    out->file_count++;
+    return file->path;
 }
 
 static bool take(void *context, const char *label, const dp__kernel_source *source)
 {
     output *out = context;
-    char path[256];
     const char *name = choose_name(out, label, source->name);
-    if (!name)
-        return false;
-    set_path(out, name, out->glsl ? "comp" : "cl", path, sizeof path);
-    return write_file(out, path, source->text, strlen(source->text)) && (!out->glsl || write_spirv(out, name, source->text)) &&
-           write_row(out, name, path, source);
+    const char *path = name ? find_file(out, name, source->text) : NULL;
+    return path && write_row(out, name, path, source);
 }
 
 static bool take_planted(output *out, int size)
 {
     dp__text text = {0};
-    dp__text_add(&text, "%s#define M %d\n%s", out->glsl ? "#version 450\n" : "", size, out->glsl ? glsl_planted : opencl_planted);
-    const dp__kernel_source source = {.name = "planted", .text = text.data, .group = {64, 1, 1}, .bindings = 3, .params = 1};
+    dp__text_add(&text, "%s#define M %d\n%s", out->glsl ? "#version 450\n" : "", size,
+                 out->glsl ? glsl_planted : opencl_planted);
+    const dp__kernel_source source = {
+        .name = "planted", .text = text.data, .group = {64, 1, 1}, .bindings = 3, .params = 1};
     const bool taken = !text.failed && take(out, "accumulators", &source);
     dp__text_free(&text);
     return taken;
@@ -174,7 +202,8 @@ static bool take_planted(output *out, int size)
 static bool write_kind(output *out, bool plant)
 {
     char folder[1024];
-    snprintf(folder, sizeof folder, "%s/%s.%s", out->folder, out->kind->name, out->glsl ? "vulkan" : "opencl");
+    snprintf(folder, sizeof folder, "%s/%s.%s", out->folder, out->kind->name,
+             out->glsl ? "vulkan" : "opencl");
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         fprintf(stderr, "%s: %s\n", folder, strerror(errno));
         return false;
@@ -217,8 +246,11 @@ int main(int argc, char **argv)
     }
     bool done = write_all(&out, plant);
     done = fclose(out.index) == 0 && done;
+    for (size_t f = 0; f < out.file_count; f++)
+        free(out.files[f].text);
+    dp__free(out.files);
     dp__free(out.names);
     if (done)
-        printf("%zu kernels\n", out.written);
+        printf("%zu kernels of GPUs, %zu sources\n", out.rows, out.file_count);
     return done ? 0 : 1;
 }

@@ -12,7 +12,8 @@ const gpu_kind gpu_kinds[] = {
     {"gen9", DP_DEVICE_INTEGRATED_GPU, "Intel", "Intel(R) HD Graphics 530", 16, 24, 256, 1024, 65536},
     {"xe", DP_DEVICE_INTEGRATED_GPU, "Intel", "Intel(R) Xe Graphics", 16, 96, 512, 1024, 65536},
     {"arc", DP_DEVICE_DISCRETE_GPU, "Intel", "Intel(R) Arc(tm) A770 Graphics", 8, 512, 1024, 1024, 65536},
-    {"nvidia", DP_DEVICE_DISCRETE_GPU, "NVIDIA Corporation", "NVIDIA GeForce RTX 3070", 32, 46, 1024, 1024, 49152},
+    {"nvidia", DP_DEVICE_DISCRETE_GPU, "NVIDIA Corporation", "NVIDIA GeForce RTX 3070", 32, 46, 1024, 1024,
+     49152},
     {.name = NULL},
 };
 
@@ -123,7 +124,8 @@ static dp_status do_nothing(dp__gpu *gpu)
         .launch = skip_launch, .flush = do_nothing, .wait = do_nothing                                       \
     }
 static const dp__gpu_driver drivers[2] = {DRIVER("opencl", false), DRIVER("vulkan", true)};
-static const dp__backend backend = DP__GPU_BACKEND("recorder", NULL, NULL); /* opened here and listed nowhere */
+static const dp__backend backend =
+    DP__GPU_BACKEND("recorder", NULL, NULL); /* opened here and listed nowhere */
 
 bool recorder_open(recorder *own, const gpu_kind *kind, bool glsl, take_kernel *take, void *context)
 {

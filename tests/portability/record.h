@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices that are not there: each has the limits of a real GPU and a driver that runs nothing and only writes down the source of
- * every kernel that the library would have built. */
+/* Devices that are not there: each has the limits of a real GPU and a driver that runs nothing and only
+ * writes down the source of every kernel that the library would have built. */
 #ifndef TESTS_PORTABILITY_RECORD_H
 #define TESTS_PORTABILITY_RECORD_H
 
@@ -32,8 +32,8 @@ typedef struct recorder {
 bool recorder_open(recorder *own, const gpu_kind *kind, bool glsl, take_kernel *take, void *context);
 void recorder_close(recorder *own);
 
-/* cases.c: calls that together need every kernel which a device of this kind may be given. False where one failed, with a message
- * on stderr. */
+/* cases.c: calls that together need every kernel which a device of this kind may be given. False where one
+ * failed, with a message on stderr. */
 bool record_cases(recorder *own);
 
 #endif
