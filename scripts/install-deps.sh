@@ -3,7 +3,7 @@
 # Installs what is missing on Debian and its relatives, and says nothing where nothing is.
 #   install-deps.sh demo         what building and running needs
 #   install-deps.sh test         that, and what the tests and validators need
-#   install-deps.sh portability  that, and compilers for GPUs: 23 MB to download, 260 MB on the disk, for docs/portability.md
+#   install-deps.sh portability  that, and compilers for GPUs: 40 MB to download, 240 MB on the disk, for docs/portability.md
 # Several may be named at once.
 set -euo pipefail
 

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles every kernel of the library for GPUs that are not there, and holds what the compilers say to a table.
 
-    portability.py --check  [--all] [--target NAME]... [--require] [--plant] [--build FOLDER]
+    portability.py --check  [--all] [--target NAME]... [--kernel TEXT] [--require] [--plant] [--build FOLDER]
     portability.py --update [--all] [--target NAME]... [--build FOLDER]
+    portability.py --show   [--all] [--target NAME]... [--kernel TEXT] [--build FOLDER]
 
 --check compares with tests/portability/table.txt and fails where a kernel does not compile, spills where it did not, or takes
 much more of something, and where the table and the library do not have the same kernels. --update writes the table's rows anew.
-Both take the targets that are quick to compile for, --all takes every one, --target those that it names ("help" lists them).
+--show prints the rows and compares nothing. They take the targets that are quick to compile for, --all takes every one, --target those that it names ("help" lists them).
 A compiler that is not there, or is not the table's version of it, is skipped, and said so; with --require that is an error.
---plant compiles one kernel that needs more registers than any GPU has: --check must then fail. FOLDER is a build with
+--kernel takes those with TEXT in their names alone. --plant compiles one kernel that needs more registers than any GPU has: --check must then fail. FOLDER is a build with
 -Dtests=enabled (default: build). See docs/portability.md. Status 1: the check failed; 2: it could not be made.
 """
 import argparse
@@ -294,15 +295,17 @@ def parse():
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true")
     what.add_argument("--update", action="store_true")
+    what.add_argument("--show", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--target", action="append", default=[])
+    parser.add_argument("--kernel", default="")
     parser.add_argument("--require", action="store_true")
     parser.add_argument("--plant", action="store_true")
     parser.add_argument("--build", default=str(ROOT / "build"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    if options.update and options.plant:
-        parser.error("a planted kernel is not for the table")
+    if options.update and (options.plant or options.kernel):
+        parser.error("the table takes all kernels, and no planted one")
     return options
 
 
@@ -312,18 +315,22 @@ def main():
     table = Table(TABLE.read_text(encoding="utf-8") if TABLE.exists() else "")
     with tempfile.TemporaryDirectory() as scratch:
         run = Run(Path(options.build).resolve() / "tests/portability", Path(scratch))
-        kernels = write_kernels(run.programs, run.folder, options.plant)
+        kernels = [k for k in write_kernels(run.programs, run.folder, options.plant) if options.kernel in k.name]
         incomplete = skip(run, targets, table, options)
         run.compile(targets, kernels, options.jobs)
     for name, seconds in sorted(run.seconds.items()):
         rows = sum(of == name for _, of in run.figures)
         print(f"{name:<15} {rows:4d} kernels {seconds:6.1f} s")
-    problems = check(run, table, targets, kernels, not options.plant) if options.check else \
+    problems = check(run, table, targets, kernels, not options.plant and not options.kernel) if options.check else \
         [f"{name} does not compile for {of}:\n{why}" for (name, of), why in sorted(run.failures.items())]
     if options.update:
         notes = update(run, table, targets)
         TABLE.write_text(table.text(), encoding="utf-8")
         print("\n".join(["worse than before, or a spill from the first:", *notes] if notes else ["nothing is worse than before"]))
+    if options.show:
+        fresh = Table()
+        fresh.rows = {key: figures for key, figures in run.figures.items() if figures}
+        print(fresh.text().split("\n#\n")[-1])
     print("\n".join(f"\n{problem}" for problem in problems))
     if problems and options.check:
         print("\nWhere a change is meant, scripts/portability.py --update writes the new row: look at its diff.")
