@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compilers of scripts/portability.py: how each is found and run, and where it says what it has made of a kernel.
 
-A compiler is asked for the figures of kernels for one target, a GPU. It gives a dictionary of the table's columns, or raises
-Failure: the kernel does not compile. Of a compiler that is not there `missing` says what to install.
+A compiler is asked for the figures of kernels for one target, a GPU. It gives a dictionary of the table's columns, or
+raises Failure: the kernel does not compile. Missing says what to install where the compiler is not there.
 """
 import glob
 import os
@@ -91,12 +91,12 @@ def ptx(kernel, chip, path):
     bitcode = "/usr/lib/clc/nvptx64--nvidiacl.bc"
     if not os.path.exists(bitcode):
         raise Missing("libclc-15")
-    run([find_clang(), "-target", "nvptx64-nvidia-cuda", f"-march={chip}", *OPENCL, "-O3", "-w", "-S", "-nogpulib", "-Xclang",
-         "-mlink-builtin-bitcode", "-Xclang", bitcode, "-o", path, kernel.path])
+    run([find_clang(), "-target", "nvptx64-nvidia-cuda", f"-march={chip}", *OPENCL, "-O3", "-w", "-S", "-nogpulib",
+         "-Xclang", "-mlink-builtin-bitcode", "-Xclang", bitcode, "-o", path, kernel.path])
 
 
 def nvptx(kernel, chip):
-    """What NVIDIA's assembler would be given: registers without a limit, so that their number is no more than a hint."""
+    """What NVIDIA's assembler would be given: registers without a limit, so that their number is but a hint."""
     with tempfile.TemporaryDirectory() as folder:
         ptx(kernel, chip, f"{folder}/kernel.ptx")
         text = Path(f"{folder}/kernel.ptx").read_text(encoding="utf-8")
@@ -136,9 +136,10 @@ def ptxas(kernel, chip):
 
 
 def lint(kernel, _):
-    """OpenCL C 1.2 and nothing else: neither doubles nor extensions. Helpers that a kernel does not use are no mistake."""
-    output = run([find_clang(), "-target", "spir-unknown-unknown", *OPENCL, "-Xclang", "-cl-ext=-all", "-Wall", "-Wextra",
-                  "-Wdouble-promotion", "-Werror", "-Wno-unused", "-Wno-unused-parameter", "-fsyntax-only", kernel.path])
+    """OpenCL C 1.2 and nothing else: neither doubles nor extensions. What a kernel does not use is no mistake."""
+    output = run([find_clang(), "-target", "spir-unknown-unknown", *OPENCL, "-Xclang", "-cl-ext=-all", "-Wall",
+                  "-Wextra", "-Wdouble-promotion", "-Werror", "-Wno-unused", "-Wno-unused-parameter", "-fsyntax-only",
+                  kernel.path])
     if output.strip():
         raise Failure(output.strip())
     return {}
@@ -166,7 +167,8 @@ def find_ocloc():
 
 def ocloc_version():
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([find_ocloc(), "query", "OCL_DRIVER_VERSION"], cwd=folder, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run([find_ocloc(), "query", "OCL_DRIVER_VERSION"], cwd=folder, stdout=subprocess.DEVNULL,
+                       check=False)
         path = Path(folder, "OCL_DRIVER_VERSION")
         version = path.read_text(encoding="utf-8").strip("\0 \n") if path.exists() else "unknown"
     return f"ocloc {version}"
@@ -174,8 +176,8 @@ def ocloc_version():
 
 def ocloc(kernel, chip):
     with tempfile.TemporaryDirectory() as folder:
-        run([find_ocloc(), "compile", "-q", "-file", kernel.path, "-device", chip, "-out_dir", folder, "-output", "kernel",
-             "-options", "-cl-std=CL1.2 -w", "--format", "zebin"])
+        run([find_ocloc(), "compile", "-q", "-file", kernel.path, "-device", chip, "-out_dir", folder, "-output",
+             "kernel", "-options", "-cl-std=CL1.2 -w", "--format", "zebin"])
         found = glob.glob(f"{folder}/*.bin")
         if not found:
             raise Failure("ocloc ended well and wrote nothing")
@@ -214,10 +216,11 @@ def anv_environment(programs, chip):
 
 
 def pipelines(programs, environment, kernels, folder):
-    """What the driver says of each kernel: name to a list of (statistic, value). The first entry is the driver's version."""
-    listed = "".join(f"{kernel.name} {Path(kernel.file).with_suffix('.spv')} {kernel.bindings}\n" for kernel in kernels)
+    """What the driver says of each kernel: name to a list of (statistic, value); of "driver" its version."""
+    listed = "".join(f"{k.name} {Path(k.file).with_suffix('.spv')} {k.bindings}\n" for k in kernels)
     said = {}
-    output = run([str(programs / "pipelines"), str(folder)], {**environment, "MESA_SHADER_CACHE_DISABLE": "true"}, listed)
+    environment = {**environment, "MESA_SHADER_CACHE_DISABLE": "true"}
+    output = run([str(programs / "pipelines"), str(folder)], environment, listed)
     for line in output.splitlines():
         parts = line.split("\t")
         if len(parts) == 3:

@@ -3,9 +3,11 @@
  * depends on them. A kernel is named after the first case that needs it, so new cases are added behind the
  * others of their op. Tensors are released with the device. */
 #include "record.h"
+#include "gpu/variants.h"
 #include <dipole/dipole.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define POINTS 65536
 
@@ -102,6 +104,65 @@ static void convolutions(bench *b)
     begin(b, "dilated");
     conv2d(b, DP_SHAPE(4, 32, 64, 64), DP_SHAPE(32, 32, 3, 3),
            (dp_conv2d_params){.padding = {2, 2}, .dilation = {2, 2}});
+}
+
+/* The three kinds of a convolution, each with a label of its own. */
+static void gradients_of_conv2d(bench *b, const char *input, const char *weights, dp_shape x, dp_shape w,
+                                dp_shape y, const dp_conv2d_params *params)
+{
+    begin(b, input);
+    dp_conv2d_gradient_input(b->device, floats(b, w), floats(b, y), x.dim[2], x.dim[3], params);
+    begin(b, weights);
+    dp_conv2d_gradient_weights(b->device, floats(b, x), floats(b, y), w.dim[2], w.dim[3], params);
+}
+
+static void convolution_gradients(bench *b)
+{
+    begin(b, "transposed-4x4-stride-2");
+    dp_conv2d_transposed(b->device, floats(b, DP_SHAPE(64, 128, 16, 16)), floats(b, DP_SHAPE(128, 64, 4, 4)),
+                         &(dp_conv2d_transposed_params){.stride = {2, 2}, .padding = {1, 1}});
+    gradients_of_conv2d(b, "3x3-input", "3x3-weights", DP_SHAPE(32, 64, 56, 56), DP_SHAPE(64, 64, 3, 3),
+                        DP_SHAPE(32, 64, 56, 56), &(dp_conv2d_params){.padding = {1, 1}});
+    gradients_of_conv2d(b, "4x4-stride-2-input", "4x4-stride-2-weights", DP_SHAPE(64, 64, 32, 32),
+                        DP_SHAPE(128, 64, 4, 4), DP_SHAPE(64, 128, 16, 16),
+                        &(dp_conv2d_params){.stride = {2, 2}, .padding = {1, 1}});
+    gradients_of_conv2d(b, "depthwise-input", "depthwise-weights", DP_SHAPE(32, 256, 28, 28),
+                        DP_SHAPE(256, 1, 3, 3), DP_SHAPE(32, 256, 28, 28),
+                        &(dp_conv2d_params){.padding = {1, 1}, .groups = 256});
+}
+
+static const char *label_of(const dp__variant *variant, const char *call, char text[64])
+{
+    snprintf(text, 64, "%s-%s", variant->name, call);
+    return text;
+}
+
+/* Every row of the table of variants that this device may choose, forced in turn; the last ones, which suit
+ * any call, first, so that a call which a row does not suit needs no kernel but theirs. */
+static void variants_of_contractions(bench *b)
+{
+    static const char *const calls[4] = {"nn", "tn", "nt", "tt"};
+    const dp__gpu *gpu = b->device->state;
+    size_t count;
+    const dp__variant *variants = dp__variants(&count);
+    for (size_t v = count; v-- > 0;) {
+        char label[64], other[64];
+        if (!dp__variant_fits(&variants[v], &gpu->limits, gpu->driver->glsl))
+            continue;
+        setenv("DIPOLE_VARIANT", variants[v].name, 1);
+        for (int t = 0; t < 4; t++) {
+            begin(b, label_of(&variants[v], calls[t], label));
+            matmul(b, 1024, 1024, 1024, (dp_matmul_params){.transpose_a = t & 1, .transpose_b = t & 2});
+        }
+        begin(b, label_of(&variants[v], "conv", label));
+        conv2d(b, DP_SHAPE(32, 64, 56, 56), DP_SHAPE(64, 64, 3, 3), (dp_conv2d_params){.padding = {1, 1}});
+        gradients_of_conv2d(b, label_of(&variants[v], "conv-input", label),
+                            label_of(&variants[v], "conv-weights", other), DP_SHAPE(32, 64, 56, 56),
+                            DP_SHAPE(64, 64, 3, 3), DP_SHAPE(32, 64, 56, 56),
+                            &(dp_conv2d_params){.padding = {1, 1}});
+        begin(b, "");
+    }
+    unsetenv("DIPOLE_VARIANT");
 }
 
 static void elements(bench *b)
@@ -292,8 +353,10 @@ static void losses(bench *b)
 bool record_cases(recorder *own)
 {
     bench b = {.own = own, .device = own->device};
+    variants_of_contractions(&b);
     matmuls(&b);
     convolutions(&b);
+    convolution_gradients(&b);
     elements(&b);
     reductions(&b);
     picks(&b);
