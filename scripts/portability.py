@@ -3,7 +3,7 @@
 """Compiles every kernel of the library for GPUs that are not there, and holds what the compilers say to a table.
 
     portability.py --check  [--all] [--target NAME]... [--kernel TEXT] [--require] [--plant] [--build FOLDER]
-    portability.py --update [--all] [--target NAME]... [--build FOLDER]
+    portability.py --update [--all] [--target NAME]... [--kernel TEXT] [--build FOLDER]
     portability.py --show   [--all] [--target NAME]... [--kernel TEXT] [--build FOLDER]
 
 --check compares with tests/portability/table.txt and fails where a kernel does not compile, spills where it did not, or
@@ -245,12 +245,12 @@ def check(run, table, targets, kernels, whole):
     return problems
 
 
-def update(run, table, targets):
-    """Replaces the rows of the targets that were compiled for; returns the rows that are worse than before, or spill
-    from the first."""
+def update(run, table, targets, text):
+    """Replaces the rows of the targets that were compiled for, and of kernels with `text` in their names; returns the
+    rows that are worse than before, or spill from the first."""
     notes = []
     for target in (t for t in targets if t.name not in run.missing and t.kind):
-        before = {key: row for key, row in table.rows.items() if key[1] == target.name}
+        before = {key: row for key, row in table.rows.items() if key[1] == target.name and text in key[0]}
         for key in before:
             del table.rows[key]
         table.versions[target.name] = target.version
@@ -309,8 +309,8 @@ def parse():
     parser.add_argument("--build", default=str(ROOT / "build"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    if options.update and (options.plant or options.kernel):
-        parser.error("the table takes all kernels, and no planted one")
+    if options.update and options.plant:
+        parser.error("a planted kernel is not for the table")
     return options
 
 
@@ -329,7 +329,7 @@ def main():
     problems = check(run, table, targets, kernels, not options.plant and not options.kernel) if options.check else \
         [f"{name} does not compile for {of}:\n{why}" for (name, of), why in sorted(run.failures.items())]
     if options.update:
-        notes = update(run, table, targets)
+        notes = update(run, table, targets, options.kernel)
         TABLE.write_text(table.text(), encoding="utf-8")
         print("\n".join(["worse than before, or a spill from the first:", *notes] if notes else ["nothing is worse"]))
     if options.show:
