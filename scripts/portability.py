@@ -245,12 +245,14 @@ def check(run, table, targets, kernels, whole):
     return problems
 
 
-def update(run, table, targets, text):
-    """Replaces the rows of the targets that were compiled for, and of kernels with `text` in their names; returns the
-    rows that are worse than before, or spill from the first."""
+def update(run, table, targets, listed, text):
+    """Replaces the rows of the targets that were compiled for, and of kernels with `text` in their names, and takes out
+    those of kernels that are no more; returns the rows that are worse than before, or spill from the first."""
     notes = []
     for target in (t for t in targets if t.name not in run.missing and t.kind):
-        before = {key: row for key, row in table.rows.items() if key[1] == target.name and text in key[0]}
+        names = {k.name for k in listed if k.kind == target.kind and k.dialect == target.dialect}
+        before = {key: row for key, row in table.rows.items()
+                  if key[1] == target.name and (text in key[0] or key[0] not in names)}
         for key in before:
             del table.rows[key]
         table.versions[target.name] = target.version
@@ -320,7 +322,8 @@ def main():
     table = Table(TABLE.read_text(encoding="utf-8") if TABLE.exists() else "")
     with tempfile.TemporaryDirectory() as scratch:
         run = Run(Path(options.build).resolve() / "tests/portability", Path(scratch))
-        kernels = [k for k in write_kernels(run.programs, run.folder, options.plant) if options.kernel in k.name]
+        listed = write_kernels(run.programs, run.folder, options.plant)
+        kernels = [k for k in listed if options.kernel in k.name]
         incomplete = skip(run, targets, table, options)
         run.compile(targets, kernels, options.jobs)
     for name, seconds in sorted(run.seconds.items()):
@@ -329,7 +332,7 @@ def main():
     problems = check(run, table, targets, kernels, not options.plant and not options.kernel) if options.check else \
         [f"{name} does not compile for {of}:\n{why}" for (name, of), why in sorted(run.failures.items())]
     if options.update:
-        notes = update(run, table, targets, options.kernel)
+        notes = update(run, table, targets, listed, options.kernel)
         TABLE.write_text(table.text(), encoding="utf-8")
         print("\n".join(["worse than before, or a spill from the first:", *notes] if notes else ["nothing is worse"]))
     if options.show:

@@ -110,7 +110,7 @@ def nvptx(kernel, chip):
 
 
 def find_ptxas():
-    found = os.environ.get("DIPOLE_PTXAS") or shutil.which("ptxas")
+    found = shutil.which(os.environ.get("DIPOLE_PTXAS") or "ptxas")
     if not found:
         raise Missing("ptxas, of NVIDIA's CUDA toolkit (or its path in DIPOLE_PTXAS)")
     return found
@@ -159,7 +159,7 @@ def spirv_val(kernel, _):
 # ---- ocloc: Intel's own compiler ----
 
 def find_ocloc():
-    found = os.environ.get("DIPOLE_OCLOC") or shutil.which("ocloc")
+    found = shutil.which(os.environ.get("DIPOLE_OCLOC") or "ocloc")
     if not found:
         raise Missing("intel-opencl-icd (or ocloc's path in DIPOLE_OCLOC)")
     return found

@@ -353,13 +353,13 @@ static void losses(bench *b)
 bool record_cases(recorder *own)
 {
     bench b = {.own = own, .device = own->device};
+    elements(&b);
+    reductions(&b);
+    picks(&b);
     variants_of_contractions(&b);
     matmuls(&b);
     convolutions(&b);
     convolution_gradients(&b);
-    elements(&b);
-    reductions(&b);
-    picks(&b);
     physics_of_all_sizes(&b);
     other_pairs(&b);
     many_problems(&b);
