@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing on Debian and its relatives, and says nothing where nothing is.
-#   install-deps.sh demo    what building and running needs
-#   install-deps.sh test    that, and what the tests and validators need
+#   install-deps.sh demo         what building and running needs
+#   install-deps.sh test         that, and what the tests and validators need
+#   install-deps.sh portability  that, and compilers for GPUs: 40 MB to download, 240 MB on the disk, for docs/portability.md
+# Several may be named at once.
 set -euo pipefail
 
 # A compiler, the build system, headers of the two GPU APIs, glslang, and what the command reads and writes.
@@ -12,15 +14,22 @@ build=(gcc g++ libc6-dev meson ninja-build pkg-config python3 opencl-c-headers l
 drivers=(ocl-icd-libopencl1 pocl-opencl-icd mesa-opencl-icd libvulkan1 mesa-vulkan-drivers)
 # The test framework, the validators, what the packaging tests build with, and the source of a locale.
 tests=(libcmocka-dev binutils cmake oclgrind vulkan-validationlayers locales)
+# Compilers for AMD, Intel and NVIDIA, which need none of them there, and what a made-up Intel GPU is built with.
+compilers=(libcmocka-dev clang-15 libclc-15 rocm-device-libs intel-opencl-icd libdrm-dev)
 
-case ${1:-} in
-demo) packages=("${build[@]}" "${drivers[@]}") ;;
-test) packages=("${build[@]}" "${drivers[@]}" "${tests[@]}") ;;
-*)
-    sed -n '3,5s/^# //p' "$0" >&2
-    exit 2
-    ;;
-esac
+packages=("${build[@]}" "${drivers[@]}")
+[ $# -gt 0 ] || set -- help
+for topic in "$@"; do
+    case $topic in
+    demo) ;;
+    test) packages+=("${tests[@]}") ;;
+    portability) packages+=("${compilers[@]}") ;;
+    *)
+        sed -n '3,7s/^# //p' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This system has no apt-get, so nothing is installed. On Debian 12 the packages would be:" >&2

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing, builds with tests and runs everything: every device that needs no GPU, sanitizers, validators
-# and the proof that they bite, packaging, examples. One line a step; the log of what fails; the last line counts.
+# Installs what is missing, builds with tests and runs everything: every device that needs no GPU, compilers for GPUs, sanitizers,
+# validators and the proof that they bite, packaging, examples. One line a step; the log of what fails; the last line counts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
-scripts/install-deps.sh test || exit 1
+scripts/install-deps.sh test portability || exit 1
 
 export RUSTICL_ENABLE=llvmpipe
 export DIPOLE_CACHE_DIR=$root/build-test/cache # not the user's; Meson's tests have one in each build folder
@@ -202,6 +202,22 @@ interpreter() {
     unset DIPOLE_TEST_DEVICES DIPOLE_TEST_TINY VK_ICD_FILENAMES OCL_ICD_VENDORS
 }
 
+# Every target objects to a kernel of too many registers, with the status of a failed check.
+planted_spill() {
+    local said status compiled noticed
+    said=$(scripts/portability.py --check --plant --require --build build-test/all)
+    status=$?
+    echo "$said"
+    compiled=$(grep -c ' 1 kernels ' <<<"$said")
+    noticed=$(grep -c '^planted/accumulators on .* -> ' <<<"$said")
+    [ $status -eq 1 ] && [ "$compiled" -gt 0 ] && [ "$noticed" -eq "$compiled" ]
+}
+
+portability() {
+    step "kernels for AMD, Intel and NVIDIA" scripts/portability.py --check --require --build build-test/all
+    step "a planted spill is noticed on each" planted_spill
+}
+
 packaging() {
     step "install" meson install -C build-test/all --no-rebuild
     library=$(find "$prefix" -name libdipole.so)
@@ -228,6 +244,7 @@ main_build
 beside validation_layer # by far the longest
 other_builds
 interpreter
+portability
 packaging
 collect
 finish

@@ -11,7 +11,7 @@ dp__tuning dp__tuning_of(const dp__gpu_limits *limits)
 {
     dp__tuning tuning = {.width = 1, .group = 128, .heavy = 128, .lanes = 128, .work = 1e10, .pair_vectors = 2,
                          .pair_items = 1024, .pair_unroll = 16, .pair_width = 1, .pair_block = 4, .pair_sub = 4,
-                         .pair_chunk = 32};
+                         .pair_chunk = 16};
     if (limits->type == DP_DEVICE_CPU)
         tuning = (dp__tuning){.width = 8, .group = 64, .heavy = 1, .lanes = 8, .work = 1e10, .pair_vectors = 1,
                               .pair_items = 4, .pair_unroll = 8, .pair_width = 16, .pair_block = 16, .pair_sub = 4,
