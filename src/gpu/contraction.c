@@ -80,14 +80,15 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     static const char *const cpu_small[] = {"direct_12x32", "direct_6x16", "direct_4x4", NULL};
     static const char *const cpu_apart[] = {"panels_12x32", "panels_6x16_k512", "panels_4x16", "direct_4x4", NULL};
     static const char *const cpu[] = {"panels_12x32", "panels_6x16", "panels_4x16", "direct_4x4", NULL};
-    static const char *const software[] = {"direct_4x8v", "direct_4x4v", "direct_4x4", NULL};
+    static const char *const software_small[] = {"direct_4x8v", "direct_4x4v", "direct_4x4", NULL};
+    static const char *const software[] = {"direct_16x8v", "direct_16x16", "direct_4x4", NULL};
     static const char *const small[] = {"tiles_32x32", "direct_4x4", NULL};
     static const char *const large[] = {"tiles_64x64", "tiles_32x32", "direct_4x4", NULL};
     const double rows = (double)call->m, columns = (double)columns_of(call);
     if (is_dot(call) && DP_MIN2(rows, columns) <= 4)
         return first_that_suits(gpu, call, dot);
+    const bool little = rows * columns * (double)call->depth < SMALL_WORK;
     if (gpu->limits.type == DP_DEVICE_CPU) {
-        const bool little = rows * columns * (double)call->depth < SMALL_WORK;
         const bool direct = call->b.column[0] == 1; /* no panel is copied: it would be used too seldom */
         return first_that_suits(gpu, call,
                                 direct && call->m == 1             ? cpu_row
@@ -97,7 +98,7 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
                                                                    : cpu);
     }
     if (gpu->limits.type == DP_DEVICE_SOFTWARE_GPU)
-        return first_that_suits(gpu, call, software);
+        return first_that_suits(gpu, call, little || call->m < 8 ? software_small : software);
     return first_that_suits(gpu, call, rows * columns * (double)call->batches < 64.0 * 64 * 4 * gpu->limits.compute_units ? small : large);
 }
 

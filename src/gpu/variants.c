@@ -27,6 +27,8 @@ static const dp__variant variants[] = {
     DIRECT("direct_4x4v", DP__ON_GPU | DP__ON_SOFTWARE, 4, 4, 1, 16, 8),
     DIRECT("direct_4x8v", DP__ON_SOFTWARE, 4, 4, 2, 8, 8),
     DIRECT("direct_8x8v", DP__ON_SOFTWARE, 4, 8, 2, 8, 8),
+    DIRECT("direct_16x8v", DP__ON_SOFTWARE, 4, 16, 2, 8, 8),
+    DIRECT("direct_16x16", DP__ON_SOFTWARE, 1, 16, 16, 8, 4),
     DIRECT("direct_6x16", DP__ON_CPU, 8, 6, 2, 1, 1),
     DIRECT("direct_4x24", DP__ON_CPU, 8, 4, 3, 1, 1),
     DIRECT("direct_1x32", DP__ON_CPU, 8, 1, 4, 1, 1),
@@ -78,12 +80,18 @@ static uint64_t local_bytes(const dp__variant *variant)
     return 4 * (uint64_t)variant->depth * staged * panels;
 }
 
+/* Intel's 128 registers of 8 lanes, or 16, hold no 64 sums an item: the compiler goes down to 8 lanes and spills (docs/portability.md). */
+static bool has_registers(const dp__variant *variant, const dp__gpu_limits *limits)
+{
+    return kind_of(limits) != DP__ON_GPU || !strstr(limits->vendor, "Intel") || variant->rows * variant->vectors * variant->width <= 32;
+}
+
 bool dp__variant_fits(const dp__variant *variant, const dp__gpu_limits *limits, bool glsl)
 {
     const uint32_t items = variant->group_x * variant->group_y;
     if (glsl && strcmp(variant->kernel, "contract_panels") == 0)
         return false;
-    return (variant->devices & kind_of(limits)) && variant->width <= (int)limits->max_vector &&
+    return (variant->devices & kind_of(limits)) && has_registers(variant, limits) && variant->width <= (int)limits->max_vector &&
            items <= limits->max_group_size && variant->group_x <= limits->max_group_dim[0] &&
            variant->group_y <= limits->max_group_dim[1] && local_bytes(variant) <= limits->local_bytes;
 }

@@ -90,8 +90,9 @@ static dp_status read_buffer(dp__gpu *gpu, void *handle, uint64_t offset, void *
     return DP_OK;
 }
 
-static dp_status create_kernel(dp__gpu *gpu, const dp__kernel_source *source, void **kernel)
+static dp_status create_kernel(dp__gpu *gpu, const dp__kernel_source *source, dp__binary *built, void **kernel)
 {
+    (void)built;
     const recorder *own = gpu->driver_state;
     *kernel = gpu;
     return own->take(own->context, own->label, source)
