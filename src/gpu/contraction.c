@@ -3,7 +3,8 @@
 #include "gpu/contraction.h"
 #include <string.h>
 
-#define SMALL_WORK 1e6 /* multiplications below which a CPU's second launch or copy of B costs more than it gains */
+#define SMALL_WORK 1e6      /* multiplications below which a CPU's copy of B costs more than it gains */
+#define SOFTWARE_SMALL 3e7  /* and those below which a software GPU spends longer on compiling a large tile */
 
 typedef struct contract_plan {
     const dp__variant *variant;
@@ -87,18 +88,18 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     const double rows = (double)call->m, columns = (double)columns_of(call);
     if (is_dot(call) && DP_MIN2(rows, columns) <= 4)
         return first_that_suits(gpu, call, dot);
-    const bool little = rows * columns * (double)call->depth < SMALL_WORK;
+    const double work = rows * columns * (double)call->depth;
     if (gpu->limits.type == DP_DEVICE_CPU) {
         const bool direct = call->b.column[0] == 1; /* no panel is copied: it would be used too seldom */
         return first_that_suits(gpu, call,
                                 direct && call->m == 1             ? cpu_row
                                 : direct && call->m <= 8           ? cpu_low
-                                : direct && little                 ? cpu_small
+                                : direct && work < SMALL_WORK      ? cpu_small
                                 : call->result.column[0] != 1 ? cpu_apart
                                                                    : cpu);
     }
     if (gpu->limits.type == DP_DEVICE_SOFTWARE_GPU)
-        return first_that_suits(gpu, call, little || call->m < 8 ? software_small : software);
+        return first_that_suits(gpu, call, work < SOFTWARE_SMALL || call->m < 8 ? software_small : software);
     return first_that_suits(gpu, call, rows * columns * (double)call->batches < 64.0 * 64 * 4 * gpu->limits.compute_units ? small : large);
 }
 
