@@ -50,7 +50,7 @@ bool dp__cl_has_gemm(dp__gpu *gpu)
 static void set_parameters(const dp__gpu *gpu)
 {
     const dp__cl_state *const state = gpu->driver_state;
-    if (gpu->limits.type != DP_DEVICE_CPU || gpu->limits.max_vector != 8)
+    if (strstr(gpu->device->info.driver, "Portable Computing Language") == NULL || gpu->limits.max_vector != 8)
         return;
     for (size_t e = 0; e < DP_COUNT(dp__clblast_cpu8); e++) {
         const dp__clblast_entry *const entry = &dp__clblast_cpu8[e];
