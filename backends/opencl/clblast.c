@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products by CLBlast, on our buffers and in our queue. It is found at run time, as OpenCL itself is, and builds its
- * kernels at their first use; it keeps them, in memory, until dp__cl_gemm_close. */
+ * kernels at their first use; it keeps them, in memory, until dp__cl_gemm_close. What it takes for padded copies of matrices is
+ * its own, in no count of ours, and a product is submitted whole, however long it is: one more reason to ask for it only where it
+ * was measured. */
 #include "opencl.h"
 #include "clblast_parameters.h"
 

@@ -28,7 +28,7 @@ static bool as_gemm(const dp__contraction *call, dp__gemm *gemm)
 {
     *gemm = (dp__gemm){.batches = call->batches, .m = call->m, .n = call->n[0], .k = call->depth, .alpha = call->alpha,
                        .beta = call->beta};
-    if (call->table || call->n[1] != 1 || call->n[2] != 1 || gemm->batches < 1 || gemm->batches > MOST_GROUPS ||
+    if (call->table || call->epilogue || call->n[1] != 1 || call->n[2] != 1 || gemm->batches < 1 || gemm->batches > MOST_GROUPS ||
         gemm->m < 1 || gemm->n < 1 || gemm->k < 1)
         return false;
     return as_matrix(&call->a, gemm->batches, gemm->m, gemm->k, &gemm->a) &&

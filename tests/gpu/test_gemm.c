@@ -157,6 +157,9 @@ static void refused(void **state)
     call.table = 1;
     refuse(&call);
     call = good;
+    call.epilogue = &(const dp__epilogue){0}; /* a library has no formulas */
+    refuse(&call);
+    call = good;
     call.depth = 0;
     refuse(&call);
     call = good;
