@@ -16,11 +16,16 @@ typedef struct dp__clblast_entry {
     } parameter[DP__CLBLAST_MAX_PARAMETERS]; /* until the first without a name */
 } dp__clblast_entry;
 
-/* A CPU whose vectors are 8 floats wide, under PoCL. */
+/* PoCL on a CPU whose vectors are 8 floats wide. A work-item has 24 x 4 elements in 12 vectors, nothing is staged in local memory,
+ * and tiles of 48 rows give the padded copies of matrices whose sizes are powers of two lines that do not all fall into the same few
+ * sets of the cache. The second entry is where products are so small that the direct kernel, which pads nothing, takes over:
+ * nowhere, since it was 2 to 6 times slower from 64^3 up. Found among some thirty by GFLOP for a second of CPU time (CLBlast 1.5.3,
+ * PoCL 3.1, AVX2; 256^3, 512^3, 1024^3; 64, 4096, 1024; 4096, 64, 64). */
 static const dp__clblast_entry dp__clblast_cpu8[] = {
     {"Xgemm",
-     {{"GEMMK", 0}, {"KREG", 1}, {"KWG", 32}, {"KWI", 2}, {"MDIMA", 4}, {"MDIMC", 4}, {"MWG", 32}, {"NDIMB", 4},
-      {"NDIMC", 4}, {"NWG", 32}, {"SA", 0}, {"SB", 0}, {"STRM", 0}, {"STRN", 0}, {"VWM", 8}, {"VWN", 8}}},
+     {{"GEMMK", 0}, {"KREG", 1}, {"KWG", 32}, {"KWI", 2}, {"MDIMA", 2}, {"MDIMC", 2}, {"MWG", 48}, {"NDIMB", 2},
+      {"NDIMC", 2}, {"NWG", 8}, {"SA", 0}, {"SB", 0}, {"STRM", 0}, {"STRN", 0}, {"VWM", 8}, {"VWN", 4}}},
+    {"GemmRoutine", {{"XGEMM_MIN_INDIRECT_SIZE", 1}}},
 };
 
 #endif
