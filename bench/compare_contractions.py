@@ -350,7 +350,7 @@ def head(results, options, contenders, title, cases):
     lines = ["<!-- SPDX-License-Identifier: Apache-2.0 -->", f"# {title}", "",
              "Written by `bench/compare_contractions.py`; [bench/README.md](../../bench/README.md) says what is measured, and how "
              "to repeat it.", "", side_by_side.machine_line(),
-             f"- {options.rounds} rounds, interleaved case by case, {options.seconds} s each; f32; all of the machine's threads",
+             f"- {options.rounds} round{'s' * (options.rounds > 1)}, interleaved case by case, {options.seconds} s each; f32; all of the machine's threads",
              f"- command: `bench/compare_contractions.py {' '.join(sys.argv[1:])}`"]
     for contender in contenders:
         lines.append(f"- {contender.name}: {contender.failure or contender.what}")
