@@ -7,20 +7,18 @@ program once, in a process of its own, so that what else the machine does hits a
 asked, everything measured as JSON. Needs no network; how to install the peers stands in README.md.
 """
 import argparse
-import datetime
 import glob
 import importlib
 import importlib.util
 import json
-import math
 import os
-import platform
-import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
+
+import side_by_side
 
 EPS = 0.1  # softening of Coulomb, cap of Riesz; as in common.h
 POTENTIALS = ("coulomb", "riesz", "gauss")
@@ -38,13 +36,7 @@ MAX_ERROR = 1e-4  # a peer beyond that is said to be wrong
 # The worker: one peer, one round, in a process of its own -----------------------------------------------------------------
 
 def points(numpy, count, dim, seed):
-    """The numbers of bench_fill in common.c."""
-    h = numpy.arange(count * dim, dtype=numpy.uint32) + numpy.uint32(seed * 0x9E3779B9 & 0xFFFFFFFF)
-    h = (h ^ (h >> numpy.uint32(16))) * numpy.uint32(0x21F0AAAD)
-    h = (h ^ (h >> numpy.uint32(15))) * numpy.uint32(0x735A2D97)
-    h ^= h >> numpy.uint32(15)
-    values = (h >> numpy.uint32(8)).astype(numpy.float32) * numpy.float32(2.0 ** -23) - numpy.float32(1)
-    return values.reshape(count, dim)
+    return side_by_side.fill(numpy, count * dim, seed).reshape(count, dim)
 
 
 def error_of(numpy, potential, x, y, energy, gradient, same):
@@ -168,22 +160,6 @@ def worker(peer, size, seconds, cases):
 
 # The comparison -----------------------------------------------------------------------------------------------------------
 
-def version_of(module):
-    from importlib import metadata
-    for name in (module, module.lower()):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            pass
-    try:
-        if module == "openmm":
-            import openmm
-            return openmm.version.short_version
-        return getattr(importlib.import_module(module), "__version__", "?")
-    except Exception:  # a broken installation is as good as none
-        return "?"
-
-
 class Table:
     """Samples of every program, by (potential, dim, n, x = y) or by the name of another measurement."""
 
@@ -204,16 +180,7 @@ class Table:
         return statistics.median(rates) if rates else None
 
     def spread(self, program, key, scale=1e-9):
-        rates = self.rates.get((program, key))
-        if not rates:
-            return "-"
-        return "{} ({}-{})".format(*(figure(scale * v) for v in (statistics.median(rates), min(rates), max(rates))))
-
-
-def figure(value):
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.{max(2 - math.floor(math.log10(value)) if value > 0 else 0, 0)}f}" if value < 10 else f"{value:.1f}"
+        return side_by_side.spread(self.rates.get((program, key)), scale)
 
 
 def run_program(table, program, command, environment=None, timeout=600):
@@ -268,14 +235,6 @@ def suites(table, options):
                                               "--dim", "3", "--suite", "--seconds", str(options.seconds), "--json"])
 
 
-def cpu_name():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return re.search(r"model name\s*: (.*)", file.read()).group(1)
-    except (OSError, AttributeError):
-        return platform.processor() or "unknown"
-
-
 def grid_lines(table, options, programs):
     names = {"torch-cdist": "PyTorch cdist", "torch-broadcast": "PyTorch broadcast", "keops": "KeOps CPU",
              "openmm": "OpenMM OpenCL", "yardstick": "yardstick"}
@@ -300,7 +259,7 @@ def grid_lines(table, options, programs):
             pairs = [(table.median(device, row(device, p, d)), table.median(other, row(other, p, d))) for p, d in keys]
             if any(a and b for a, b in pairs):
                 lines.append(f"| {device} / {names.get(other, other)} | " +
-                             " | ".join(figure(a / b) if a and b else "-" for a, b in pairs) + " |")
+                             " | ".join(side_by_side.figure(a / b) if a and b else "-" for a, b in pairs) + " |")
     return lines
 
 
@@ -315,33 +274,31 @@ def suite_lines(table, options):
             name, dim, n, same = key
             rate = table.median(program, key)
             if name == "matmul":
-                lines.append(f"| matmul 1024^3 | {table.spread(program, key)} GFLOP/s | {figure(1e3 * 2 * 1024 ** 3 / rate)} ms |")
+                lines.append(f"| matmul 1024^3 | {table.spread(program, key)} GFLOP/s | {side_by_side.figure(1e3 * 2 * 1024 ** 3 / rate)} ms |")
             elif name.endswith("-both"):
                 lines.append(f"| {name[:-5]} d={dim}, {n} x {n}, gradients to both sides | {table.spread(program, key)} GFLOP/s, "
-                             f"7 d a pair | {figure(1e3 * 7 * dim * n * n / rate)} ms |")
+                             f"7 d a pair | {side_by_side.figure(1e3 * 7 * dim * n * n / rate)} ms |")
             else:
-                flops = f", {figure(5 * dim * rate * 1e-9)} GFLOP/s counted as 5 d a pair" if dim > 16 else ""
+                flops = f", {side_by_side.figure(5 * dim * rate * 1e-9)} GFLOP/s counted as 5 d a pair" if dim > 16 else ""
                 lines.append(f"| {name} d={dim}, {n} x {n}{', x = y' if same else ''} | {table.spread(program, key)} Gpairs/s"
-                             f"{flops} | {figure(1e3 * n * n / rate)} ms |")
+                             f"{flops} | {side_by_side.figure(1e3 * n * n / rate)} ms |")
     return lines
 
 
-def report(table, options, notes):
+def report(table, options):
     programs = ["yardstick", *options.device, *options.peers]
-    load = os.getloadavg()[0]
     lines = [
         "<!-- SPDX-License-Identifier: Apache-2.0 -->", "# Pair sums, side by side", "",
         "Written by `bench/compare_pairwise.py`; see [bench/README.md](../../bench/README.md) for what is measured and how to "
         "repeat it.", "",
-        f"- {datetime.date.today().isoformat()}; {cpu_name()}, {os.cpu_count()} cores; {platform.system()} "
-        f"{platform.release()}; load average at the end {load:.1f}",
+        side_by_side.machine_line(),
         f"- {options.rounds} rounds, interleaved, {options.seconds} s each; N = M = {options.size}; PyTorch, which "
         f"stores the matrix, {min(options.size, SIZES['torch-cdist'])} (cdist) and {min(options.size, SIZES['torch-broadcast'])}",
     ]
     for device in options.device:
         lines.append(f"- {table.what.get(device) or device}")
     for module in sorted({PEERS[p][0] for p in options.peers}):
-        lines.append(f"- {module} {version_of(module)}")
+        lines.append(f"- {module} {side_by_side.version_of(module)}")
     for peer, reason in table.failures.items():
         lines.append(f"- {peer.strip()}: {reason}")
     for peer in PEERS:
@@ -360,18 +317,7 @@ def report(table, options, notes):
                         for p in programs if any(who == p for who, _ in table.errors)) + "."]
     if wrong:
         lines.append("**Wrong values:** " + ", ".join(wrong) + ".")
-    return "\n".join(lines) + "\n" + notes
-
-
-def old_notes(path):
-    """What was written by hand below the table is kept."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        start = text.find("\n## What limits what")
-        return text[start:] if start >= 0 else ""
-    except OSError:
-        return ""
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -403,12 +349,7 @@ def main():
         one_round(table, options)
         if not options.no_suite:
             suites(table, options)
-    text = report(table, options, old_notes(options.output) if options.output else "")
-    if options.output:
-        with open(options.output, "w", encoding="utf-8") as file:
-            file.write(text)
-    else:
-        print(text)
+    side_by_side.write(options.output, report(table, options))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump([{"program": who.strip(), "name": key[0], "dim": key[1], "n": key[2], "self": key[3], "rates": rates,

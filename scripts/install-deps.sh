@@ -12,8 +12,9 @@ build=(gcc g++ libc6-dev meson ninja-build pkg-config python3 opencl-c-headers l
     libcjson-dev zlib1g-dev)
 # Loaders, and drivers that need no GPU.
 drivers=(ocl-icd-libopencl1 pocl-opencl-icd mesa-opencl-icd libvulkan1 mesa-vulkan-drivers)
-# The test framework, the validators, what the packaging tests build with, and the source of a locale.
-tests=(libcmocka-dev binutils cmake oclgrind vulkan-validationlayers locales)
+# The test framework, the validators, what the packaging tests build with, the source of a locale, and CLBlast, which building can
+# do without.
+tests=(libclblast-dev libcmocka-dev binutils cmake oclgrind vulkan-validationlayers locales)
 # Compilers for AMD, Intel and NVIDIA, which need none of them there, and what a made-up Intel GPU is built with.
 compilers=(libcmocka-dev clang-15 libclc-15 rocm-device-libs intel-opencl-icd libdrm-dev)
 

@@ -44,6 +44,7 @@ static void close_driver(dp__gpu *gpu)
     dp__cl_state *const state = gpu->driver_state;
     if (state->queue != NULL) {
         dp__cl_wait(gpu);
+        dp__cl_gemm_close(gpu);
         state->api->clReleaseCommandQueue(state->queue);
     }
     if (state->context != NULL)
@@ -105,4 +106,6 @@ const dp__gpu_driver dp__cl_driver = {
     .launch = dp__cl_launch,
     .flush = dp__cl_flush,
     .wait = dp__cl_wait,
+    .has_gemm = dp__cl_has_gemm,
+    .gemm = dp__cl_gemm,
 };

@@ -35,6 +35,7 @@ typedef struct dp__cl_state {
     int unflushed; /* the newest launches, not yet submitted, */
     double unflushed_flops, unflushed_bytes, unflushed_since; /* since: the oldest of them, seconds */
     uint64_t released_bytes; /* of buffers that launches in flight may still hold */
+    bool gemm_used;          /* CLBlast has seen this device */
 } dp__cl_state;
 
 /* backend.c. Writes the usable devices of all platforms, in the drivers' order, and returns how many there
@@ -76,7 +77,12 @@ void dp__cl_kernel_destroy(dp__gpu *gpu, void *kernel);
 dp_status dp__cl_launch(dp__gpu *gpu, const dp__launch *launch);
 dp_status dp__cl_flush(dp__gpu *gpu);
 dp_status dp__cl_wait(dp__gpu *gpu);
-/* Waits for the `count` oldest launches, times them, reports their errors and forgets them. */
+/* clblast.c; without CLBlast's headers at build time clblast_none.c. */
+bool dp__cl_has_gemm(dp__gpu *gpu);
+dp_status dp__cl_gemm(dp__gpu *gpu, const dp__gemm *gemm);
+void dp__cl_gemm_close(dp__gpu *gpu);
+
+/* queue.c. Waits for the `count` oldest launches, times them, reports their errors and forgets them. */
 dp_status dp__cl_retire(dp__gpu *gpu, int count);
 
 #endif

@@ -52,6 +52,8 @@ static bool suits(const dp__variant *variant, const dp__gpu *gpu, const dp__cont
 {
     if (!dp__variant_fits(variant, &gpu->limits, gpu->driver->glsl))
         return false;
+    if (is_kernel(variant, "clblast"))
+        return dp__contract_gemm_suits(gpu, call);
     if (is_kernel(variant, "contract_panels"))
         return call->depth > 0; /* its loop over blocks of depths writes the result */
     if (is_kernel(variant, "contract_dot"))
@@ -316,5 +318,7 @@ dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call)
         call = &other;
     }
     const contract_plan plan = make_plan(gpu, call);
+    if (is_kernel(plan.variant, "clblast"))
+        return dp__contract_gemm(gpu, call);
     return plan.slices > 1 ? run_slices(gpu, &plan, call) : launch(gpu, &plan, call);
 }

@@ -28,4 +28,8 @@ typedef struct dp__contraction {
 
 dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call);
 
+/* gemm.c: the same by the driver's library of matrix products (the variant "clblast"), and whether that can do it. */
+bool dp__contract_gemm_suits(const dp__gpu *gpu, const dp__contraction *call);
+dp_status dp__contract_gemm(dp__gpu *gpu, const dp__contraction *call);
+
 #endif

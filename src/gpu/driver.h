@@ -56,6 +56,20 @@ typedef struct dp__launch {
     double flops, bytes;
 } dp__launch;
 
+/* A matrix product of a library: result[b] = alpha A[b] B[b] + beta result[b], f32; A is [m, k], B [k, n]; all sizes are >= 1. */
+typedef struct dp__gemm_matrix {
+    dp__buffer *buffer;
+    int64_t offset, batch; /* elements; the latter from one of the batch to the next */
+    int64_t leading;       /* elements from row to row; from column to column where */
+    bool by_columns;       /* columns are contiguous instead of rows */
+} dp__gemm_matrix;
+
+typedef struct dp__gemm {
+    int64_t batches, m, n, k;
+    dp__gemm_matrix a, b, result;
+    float alpha, beta;
+} dp__gemm;
+
 typedef struct dp__gpu dp__gpu;
 
 typedef struct dp__gpu_driver {
@@ -89,6 +103,11 @@ typedef struct dp__gpu_driver {
     dp_status (*flush)(dp__gpu *gpu); /* submits what is recorded; does not wait */
     /* Submits and waits; passes the time of every timed launch that is done to dp__profile_add, and reports errors. */
     dp_status (*wait)(dp__gpu *gpu);
+
+    /* Matrix products by a library that the API has, recorded as launches are. Both NULL where it has none; where it has one,
+     * has_gemm tells whether it is installed. */
+    bool (*has_gemm)(dp__gpu *gpu);
+    dp_status (*gemm)(dp__gpu *gpu, const dp__gemm *gemm);
 } dp__gpu_driver;
 
 /* One open GPU device: device->state of both GPU backends. */

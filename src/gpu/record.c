@@ -46,6 +46,7 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
     own.driver.kernel_destroy = forget_kernel;
     own.driver.launch = skip_launch;
     own.driver.flush = skip_flush;
+    own.driver.gemm = NULL; /* a library's kernels are not ours to show */
     if (dialect != DP_DIALECT_DEVICE)
         own.driver.glsl = dialect == DP_DIALECT_GLSL;
     own.gpu.limits.max_vector =

@@ -47,6 +47,7 @@ static const dp__variant variants[] = {
     TILES("tiles_64x64_8x4", 8, 4, 16, 16, 8),
     TILES("tiles_128x64", 8, 4, 16, 16, 16),
     TILES("tiles_128x128", 8, 8, 8, 16, 16),
+    {"clblast", "clblast", DP__ON_CPU | DP__ON_GPU, 1, 1, 1, 0, 1, 1}, /* a library's own (gemm.c); never by default */
 };
 
 const dp__variant *dp__variants(size_t *count)
@@ -89,7 +90,7 @@ static bool has_registers(const dp__variant *variant, const dp__gpu_limits *limi
 bool dp__variant_fits(const dp__variant *variant, const dp__gpu_limits *limits, bool glsl)
 {
     const uint32_t items = variant->group_x * variant->group_y;
-    if (glsl && strcmp(variant->kernel, "contract_panels") == 0)
+    if (glsl && (strcmp(variant->kernel, "contract_panels") == 0 || strcmp(variant->kernel, "clblast") == 0))
         return false;
     return (variant->devices & kind_of(limits)) && has_registers(variant, limits) && variant->width <= (int)limits->max_vector &&
            items <= limits->max_group_size && variant->group_x <= limits->max_group_dim[0] &&

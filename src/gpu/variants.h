@@ -12,7 +12,7 @@ enum { DP__ON_CPU = 1, DP__ON_SOFTWARE = 2, DP__ON_GPU = 4 };
 /* A contraction's kernel (kernels/contract_*.body). */
 typedef struct dp__variant {
     const char *name;   /* "panels_6x16": unique, and what DIPOLE_VARIANT and the database call it */
-    const char *kernel; /* the name of its source */
+    const char *kernel; /* the name of its source; "clblast": none, the driver's library */
     unsigned devices;   /* DP__ON_... */
     int width;          /* W, lanes of its explicit vectors */
     int rows;           /* MR, rows of a work-item */
