@@ -173,6 +173,8 @@ int cli_tune(int argc, char **argv)
          .text = &shape},
         {"budget", "TIME", "how long it may take on each device, such as 60s or 2m; default 60s", .text = &budget},
         {"exhaustive", NULL, "every kernel for every shape, however long it takes", .flag = &tune.exhaustive},
+        {"cpu-time", NULL, "time by the CPU's seconds instead of the clock: for devices that run on the\nCPU, on a machine with other work",
+         .flag = &tune.cpu_time},
         {"order", "ORDER", "what is tried first: model, random or table; default model", .text = &order},
         {"seed", "N", "of the random order", .integer = &seed, .least = 0, .most = 9e15},
         {"file", "FILE", "the database; \"\": nothing is written; default: the user's own", .text = &tune.file},

@@ -51,6 +51,8 @@ typedef struct dp_tune_options {
     size_t shape_count;
     double seconds; /* what it may take, up to a day; 0: 60. A shape that has begun gets at least one kernel measured */
     bool exhaustive; /* every kernel for every shape, however long it takes */
+    bool cpu_time;   /* times by what the process uses of the CPU instead of the clock: for devices that run on the CPU, on a
+                      * machine that others use too */
     dp_tune_order order;
     uint64_t seed;    /* of DP_TUNE_RANDOM */
     bool dry_run;     /* tells what would be tried, and runs nothing */
@@ -60,8 +62,8 @@ typedef struct dp_tune_options {
 } dp_tune_options;
 
 /* Tries kernels for a list of shapes: each is compared with the reference within its error bound, on a small shape and one whose
- * sizes are no multiples of anything, and then timed in turns with the others, in launches well under a second. The fastest one of
- * each shape is written to the database at once, over what other processes wrote there meanwhile; timings are added to the file's
+ * sizes are no multiples of anything, and then timed in turns with the others, in launches well under a second. At the end, or
+ * when it is stopped, the fastest one of each shape is written to the database, over what other processes wrote there meanwhile; timings are added to the file's
  * log (its name with ".log"), from which later runs learn where to look first. The device uses the new entries right away.
  * NULL options: all defaults. Errors: UNSUPPORTED on "ref", which has nothing to tune; ARGUMENT for an op, shape or order that
  * there is not; IO where the file cannot be written, told before anything is measured; DEVICE_LOST. A kernel that does not build

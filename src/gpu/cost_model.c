@@ -8,7 +8,6 @@
 #define F         DP__MODEL_FEATURES
 #define RIDGE     2.0  /* timings that say "no effect" for each feature */
 #define SLOWEST   -6.0 /* how much slower than the best does not matter beyond that */
-#define SAFE_ONLY 0.5  /* weight of the safe choice while nothing is known */
 #define LIKE      0.3  /* what a timing on a device of the same vendor, type and API counts for, against the device's own, */
 #define OTHER     0.1  /* and on another device of the same type */
 
@@ -65,7 +64,25 @@ static double waste(double size, double tile)
     return log2(ceil(size / tile) * tile / size);
 }
 
-/* What is known of a variant alone: 12 numbers. */
+static int type_of(const dp__model_device *device)
+{
+    return has_type(device, "cpu") ? 0 : has_type(device, "software") ? 1 : 2;
+}
+
+/* Before any measurement: variants like the safe choice are good, and what is computed in vain costs what it takes. The first
+ * features are these. */
+enum { SAFE, SAFE_KERNEL, UNLIKE_SAFE, WASTE_ROWS, WASTE_COLUMNS, EXPECTED };
+static const double expected[EXPECTED] = {0.5, 0.5, -0.3, -0.7, -0.7};
+
+static double expect(const double x[F])
+{
+    double sum = 0;
+    for (int f = 0; f < EXPECTED; f++)
+        sum += expected[f] * x[f];
+    return sum;
+}
+
+/* What is known of a variant alone. */
 static int variant_features(const dp__variant *variant, double x[])
 {
     const double columns = (double)variant->vectors * variant->width;
@@ -92,16 +109,20 @@ static void features(const dp__model_device *device, const dp__shape_class *shap
     const double tiles = ceil(m / rows) * ceil(n / columns) * batches / DP_MAX2(device->units, 1);
     const double few = fmin(fmax(3 - log2(tiles), 0), 6) / 2; /* tiles for the compute units */
     const double small = fmin(fmax(22 - (shape->m + shape->n + shape->k + shape->batches), 0), 12) / 4;
-    int f = 0;
+    const dp__variant *safe = safe_of(device, shape);
     memset(x, 0, F * sizeof *x);
+    x[SAFE] = variant == safe;
+    x[SAFE_KERNEL] = strcmp(variant->kernel, safe->kernel) == 0;
+    x[UNLIKE_SAFE] = fabs(log2((double)variant->rows * variant->vectors * variant->width) -
+                          log2((double)safe->rows * safe->vectors * safe->width));
+    x[WASTE_ROWS] = fmin(waste(m, rows), 4);
+    x[WASTE_COLUMNS] = fmin(waste(n, columns), 4);
+    int f = EXPECTED;
     for (int i = 0; i < count; i++) {
         x[f++] = has_type(device, "cpu") ? own[i] : 0;
         x[f++] = has_type(device, "software") ? own[i] : 0;
         x[f++] = is_vulkan(device) ? own[i] : 0;
     }
-    x[f++] = variant == safe_of(device, shape);
-    x[f++] = fmin(waste(m, rows), 4);
-    x[f++] = fmin(waste(n, columns), 4);
     x[f++] = shape->kind == DP__MATMUL ? 0 : fmin(waste(exp2(shape->row), (double)variant->width), 3);
     x[f++] = few;
     x[f++] = few * own[4];
@@ -164,7 +185,6 @@ bool dp__model_train(dp__model *model, const dp__timings *timings, const char *w
     *model = (dp__model){.timings = timings, .rest = dp__alloc(timings->count, sizeof *model->rest)};
     double(*a)[F] = dp__alloc(F, sizeof *a), x[F];
     double (*known)[F] = dp__alloc(timings->count, sizeof *known);
-    size_t learnt = 0;
     if (!model->rest || !a || !known) {
         dp__free(a);
         dp__free(known);
@@ -186,15 +206,13 @@ bool dp__model_train(dp__model *model, const dp__timings *timings, const char *w
         for (int i = 0; i < F; i++) {
             for (int j = 0; j < F; j++)
                 a[i][j] += x[i] * x[j];
-            model->weight[i] += x[i] * y;
+            model->weight[i] += x[i] * (y - expect(x)); /* the regression is of what was not expected */
         }
-        learnt++;
+        model->seen[type_of(&device)] = true;
     }
     solve(a, model->weight);
     for (size_t t = 0; t < timings->count; t++)
-        model->rest[t] -= product(model->weight, known[t]); /* NaN stays */
-    if (learnt == 0)
-        model->weight[3 * 8] = SAFE_ONLY;
+        model->rest[t] -= product(model->weight, known[t]) + expect(known[t]); /* NaN stays */
     dp__free(a);
     dp__free(known);
     return true;
@@ -211,6 +229,8 @@ double dp__model_predict(const dp__model *model, const dp__model_device *device,
 {
     double x[F], sum = 0, count = 0.5;
     features(device, shape, variant, x);
+    if (!model->seen[type_of(device)])
+        return expect(x);
     for (size_t t = 0; t < model->timings->count; t++) {
         const dp__timing *timing = &model->timings->list[t];
         if (isnan(model->rest[t]) || strcmp(timing->variant, variant->name) != 0)
@@ -223,5 +243,5 @@ double dp__model_predict(const dp__model *model, const dp__model_device *device,
         sum += weight * model->rest[t];
         count += weight;
     }
-    return product(model->weight, x) + sum / count;
+    return expect(x) + product(model->weight, x) + sum / count;
 }

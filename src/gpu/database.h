@@ -17,7 +17,7 @@ typedef struct dp__entry {
     char library[24];   /* the version that measured it, "-" */
     uint64_t source;    /* dp__variant_source then, 0: not told */
     char date[16];      /* 2026-01-31 */
-    char provenance[96]; /* "measured", "derived from register counts: ..." */
+    char provenance[192]; /* "measured", "derived from register counts: ..." */
     bool shipped;
 } dp__entry;
 

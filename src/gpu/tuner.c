@@ -255,7 +255,7 @@ static dp_status visit(tuner *own, shape_state *state, bool first)
 {
     dp__tuner_bench bench;
     dp_device *device = own->gpu->device;
-    if (dp__tuner_bench_open(own->gpu, &state->shape, state->fallback, &bench) != DP_OK) {
+    if (dp__tuner_bench_open(own->gpu, &state->shape, state->fallback, own->options->cpu_time, &bench) != DP_OK) {
         if (device->lost)
             return DP_ERROR_DEVICE_LOST;
         candidate none = {.variant = state->fallback};
@@ -314,7 +314,7 @@ static dp_status play_finals(tuner *own, shape_state *state)
             finalist[count++] = &state->candidates[c];
     if (count < 2 || own->stopped || time_left(own) <= 0)
         return DP_OK;
-    DP_CHECK(dp__tuner_bench_open(own->gpu, &state->shape, state->fallback, &bench));
+    DP_CHECK(dp__tuner_bench_open(own->gpu, &state->shape, state->fallback, own->options->cpu_time, &bench));
     int rounds = 0;
     dp_status status = DP_OK;
     for (; status == DP_OK && rounds < ROUNDS; rounds++)
@@ -346,7 +346,8 @@ static dp_status keep(tuner *own, shape_state *state)
     dp__device_key(&device->info, entry.device);
     snprintf(entry.variant, sizeof entry.variant, "%s", best->variant->name);
     snprintf(entry.library, sizeof entry.library, "%s", dp_version());
-    snprintf(entry.provenance, sizeof entry.provenance, "measured, %d of %d kernels tried", state->tried, state->count);
+    snprintf(entry.provenance, sizeof entry.provenance, "measured%s, %d of %d kernels tried",
+             own->options->cpu_time ? " by CPU time" : "", state->tried, state->count);
     dp__database_date(entry.date);
     tell(own, DP_TUNE_CHOSEN, state, best, "");
     if (!own->path.data)

@@ -15,10 +15,12 @@ double dp__tuner_seconds(void); /* a monotonic clock */
 typedef struct dp__tuner_bench {
     dp__trial whole, small;
     double seconds; /* of `whole` by the default variant, 0 where it cannot run */
+    bool cpu_time;  /* the process' own, over the device's compute units, instead of the clock's */
 } dp__tuner_bench;
 
 /* On failure nothing is left, and the reason is kept in the device. */
-dp_status dp__tuner_bench_open(dp__gpu *gpu, const dp__trial_shape *shape, const dp__variant *variant, dp__tuner_bench *bench);
+dp_status dp__tuner_bench_open(dp__gpu *gpu, const dp__trial_shape *shape, const dp__variant *variant, bool cpu_time,
+                               dp__tuner_bench *bench);
 void dp__tuner_bench_close(dp__tuner_bench *bench);
 
 /* The median time of a call by the variant, of a few; *flops is the work of the call that was timed. Kernels that would take more

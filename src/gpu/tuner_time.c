@@ -18,15 +18,24 @@ double dp__tuner_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* What a device that runs on the CPU used of it, as if spread over all its compute units. */
+static double cpu_seconds(const dp__gpu *gpu)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return ((double)now.tv_sec + 1e-9 * (double)now.tv_nsec) / DP_MAX2(gpu->limits.compute_units, 1);
+}
+
 /* Queues the call some times and waits. */
-static dp_status run(dp__gpu *gpu, const dp__trial *trial, const dp__variant *variant, int calls, double *seconds)
+static dp_status run(dp__gpu *gpu, const dp__tuner_bench *bench, const dp__trial *trial, const dp__variant *variant, int calls,
+                     double *seconds)
 {
     DP_CHECK(gpu->driver->wait(gpu));
-    const double start = dp__tuner_seconds();
+    const double start = bench->cpu_time ? cpu_seconds(gpu) : dp__tuner_seconds();
     for (int call = 0; call < calls; call++)
         DP_CHECK(dp__contract_with(gpu, &trial->call, variant));
     DP_CHECK(gpu->driver->wait(gpu));
-    *seconds = (dp__tuner_seconds() - start) / calls;
+    *seconds = ((bench->cpu_time ? cpu_seconds(gpu) : dp__tuner_seconds()) - start) / calls;
     return DP_OK;
 }
 
@@ -37,11 +46,12 @@ static int calls_for(double expected)
 }
 
 /* Time and rate of a trial, after a call that warms up. */
-static dp_status rate_of(dp__gpu *gpu, const dp__trial *trial, const dp__variant *variant, double *seconds, double *rate)
+static dp_status rate_of(dp__gpu *gpu, const dp__tuner_bench *bench, const dp__trial *trial, const dp__variant *variant,
+                         double *seconds, double *rate)
 {
     double once;
-    DP_CHECK(run(gpu, trial, variant, 1, &once));
-    DP_CHECK(run(gpu, trial, variant, calls_for(once), seconds));
+    DP_CHECK(run(gpu, bench, trial, variant, 1, &once));
+    DP_CHECK(run(gpu, bench, trial, variant, calls_for(once), seconds));
     *rate = dp__trial_flops(&trial->shape) / *seconds;
     return DP_OK;
 }
@@ -62,15 +72,16 @@ static dp_status open_whole(dp__gpu *gpu, const dp__trial_shape *shape, double r
     return dp__trial_open(gpu, &cut, 1, whole);
 }
 
-dp_status dp__tuner_bench_open(dp__gpu *gpu, const dp__trial_shape *shape, const dp__variant *variant, dp__tuner_bench *bench)
+dp_status dp__tuner_bench_open(dp__gpu *gpu, const dp__trial_shape *shape, const dp__variant *variant, bool cpu_time,
+                               dp__tuner_bench *bench)
 {
-    *bench = (dp__tuner_bench){.seconds = 0};
+    *bench = (dp__tuner_bench){.cpu_time = cpu_time};
     dp__trial_shape small = *shape;
     double rate;
     if (!dp__tune_shape_cut(&small, SMALL_FLOPS, memory_for(gpu)))
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "tune: a shape does not fit into the memory of %s", gpu->device->info.id);
     DP_CHECK(dp__trial_open(gpu, &small, 1, &bench->small));
-    dp_status status = rate_of(gpu, &bench->small, variant, &bench->seconds, &rate);
+    dp_status status = rate_of(gpu, bench, &bench->small, variant, &bench->seconds, &rate);
     /* A small call tells less than the device can do: as long as the shape is not whole, more of it is taken. */
     for (int step = 0; status == DP_OK && step < 4; step++) {
         const double before = step ? dp__trial_flops(&bench->whole.shape) : 0;
@@ -79,7 +90,7 @@ dp_status dp__tuner_bench_open(dp__gpu *gpu, const dp__trial_shape *shape, const
         dp__trial_close(&bench->whole);
         status = open_whole(gpu, shape, rate, &bench->whole);
         if (status == DP_OK)
-            status = rate_of(gpu, &bench->whole, variant, &bench->seconds, &rate);
+            status = rate_of(gpu, bench, &bench->whole, variant, &bench->seconds, &rate);
     }
     if (status != DP_OK)
         dp__tuner_bench_close(bench);
@@ -101,7 +112,7 @@ static int ascending(const void *a, const void *b)
 dp_status dp__tuner_sample(dp__gpu *gpu, const dp__tuner_bench *bench, const dp__variant *variant, double expected,
                            double *seconds)
 {
-    return run(gpu, &bench->whole, variant, calls_for(expected), seconds);
+    return run(gpu, bench, &bench->whole, variant, calls_for(expected), seconds);
 }
 
 dp_status dp__tuner_time(dp__gpu *gpu, const dp__tuner_bench *bench, const dp__variant *variant, double best, double *seconds,
@@ -109,12 +120,12 @@ dp_status dp__tuner_time(dp__gpu *gpu, const dp__tuner_bench *bench, const dp__v
 {
     double rate, sample[SAMPLES];
     const double work = dp__trial_flops(&bench->whole.shape);
-    DP_CHECK(rate_of(gpu, &bench->small, variant, seconds, &rate));
+    DP_CHECK(rate_of(gpu, bench, &bench->small, variant, seconds, &rate));
     *flops = dp__trial_flops(&bench->small.shape);
     if (work > *flops && work / rate > DP__TUNER_LONGEST && (best <= 0 || work / rate > 4 * best))
         return DP_OK;
     *flops = work;
-    DP_CHECK(run(gpu, &bench->whole, variant, 1, seconds)); /* warms up, and is the sample of those that are slow */
+    DP_CHECK(run(gpu, bench, &bench->whole, variant, 1, seconds)); /* warms up, and is the sample of those that are slow */
     if (best > 0 && *seconds > 2 * best)
         return DP_OK;
     const double expected = *seconds;
