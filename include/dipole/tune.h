@@ -33,7 +33,7 @@ typedef enum dp_tune_stage {
 typedef struct dp_tune_event {
     dp_tune_stage stage;
     const char *shape;   /* as in the options */
-    const char *shape_class; /* "matmul nn m=512 n=512 k=512 batches=1": all shapes of one class get the same kernel */
+    const char *shape_class; /* "matmul nnn m=512 n=512 k=512 batches=1": all shapes of one class get the same kernel */
     const char *variant; /* "tiles_64x64"; "" for DP_TUNE_SHAPE */
     const char *message;
     double seconds;      /* the median of one call, or of the part of it that was timed */

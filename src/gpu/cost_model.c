@@ -55,6 +55,7 @@ static const dp__variant *safe_of(const dp__model_device *device, const dp__shap
     call.a.column[0] = shape->a == 'n' ? 1 : call.m;
     call.b.column[0] = wide ? 1 : call.depth;
     call.b.step = wide ? n : 1;
+    call.result.column[0] = shape->result == 'n' ? 1 : 2;
     return dp__contract_safe(&gpu, &call);
 }
 
@@ -90,6 +91,7 @@ static int variant_features(const dp__variant *variant, double x[])
     x[f++] = strcmp(variant->kernel, "contract_direct") == 0;
     x[f++] = strcmp(variant->kernel, "contract_panels") == 0;
     x[f++] = strcmp(variant->kernel, "contract_tiles") == 0;
+    x[f++] = strcmp(variant->kernel, "contract_dot") == 0;
     x[f++] = log2(variant->width) / 2;
     x[f++] = log2(variant->rows * columns) / 3;
     x[f++] = 1.0 / variant->rows + 1 / columns; /* what is read for a multiply-add */
@@ -101,7 +103,7 @@ static int variant_features(const dp__variant *variant, double x[])
 /* All features: of the variant on each type of device, and of how it fits the class and the device. */
 static void features(const dp__model_device *device, const dp__shape_class *shape, const dp__variant *variant, double x[F])
 {
-    double own[12];
+    double own[12]; /* direct, panels, tiles, dot, width, work, what is read, group, several vectors */
     const int count = variant_features(variant, own);
     const double m = exp2(shape->m), n = exp2(shape->n), batches = exp2(shape->batches);
     const double rows = (double)variant->rows * variant->group_y;
@@ -125,15 +127,15 @@ static void features(const dp__model_device *device, const dp__shape_class *shap
     }
     x[f++] = shape->kind == DP__MATMUL ? 0 : fmin(waste(exp2(shape->row), (double)variant->width), 3);
     x[f++] = few;
-    x[f++] = few * own[4];
+    x[f++] = few * own[5];
     x[f++] = small * own[1];
     x[f++] = small * own[2];
-    x[f++] = small * own[4];
+    x[f++] = small * own[5];
     x[f++] = shape->b != 'n' ? own[0] : 0;
-    x[f++] = shape->b != 'n' ? own[3] : 0;
+    x[f++] = shape->b != 'n' ? own[4] : 0;
     x[f++] = shape->a != 'n' ? own[0] : 0;
     x[f++] = shape->kind != DP__MATMUL ? own[2] : 0;
-    x[f++] = shape->kind != DP__MATMUL ? own[3] : 0;
+    x[f++] = shape->kind != DP__MATMUL ? own[4] : 0;
     x[f++] = variant->width > (int)device->vector;
     x[f++] = 1;
 }

@@ -7,7 +7,7 @@
 
 #include "gpu/database.h"
 
-#define DP__MODEL_FEATURES 42
+#define DP__MODEL_FEATURES 45
 
 /* A device as the model sees it; a timing's log line tells as much. */
 typedef struct dp__model_device {

@@ -17,19 +17,20 @@ static int exponent(int64_t size)
 dp__shape_class dp__class_of(const dp__contraction *call)
 {
     const int64_t n = call->n[0] * call->n[1] * call->n[2];
-    const bool columns = call->b.column[0] == 1 && !(call->table && call->along_depth);
-    const bool depths = call->table ? call->along_depth : call->b.step == 1;
+    const bool columns = call->b.column[0] == 1 && !(call->table && call->along_depth > 0);
+    const bool depths = call->table ? call->along_depth > 0 : call->b.step == 1;
     return (dp__shape_class){
         .kind = call->table == 1 ? DP__CONV : call->table == 2 ? DP__CONV_WEIGHTS : DP__MATMUL,
-        .a = call->a.column[0] == 1 ? 'n' : 't',
+        .a = call->table == 2 || call->a.column[0] == 1 ? 'n' : 't',
         .b = columns ? 'n' : depths ? 't' : 's',
+        .result = call->result.column[0] == 1 ? 'n' : 's',
         .m = exponent(call->m), .n = exponent(n), .row = exponent(call->table ? call->n[0] : n),
         .k = exponent(call->depth), .batches = exponent(call->batches)};
 }
 
 bool dp__class_equal(const dp__shape_class *a, const dp__shape_class *b)
 {
-    return a->kind == b->kind && a->a == b->a && a->b == b->b && a->m == b->m && a->n == b->n && a->row == b->row &&
+    return a->kind == b->kind && a->a == b->a && a->b == b->b && a->result == b->result && a->m == b->m && a->n == b->n && a->row == b->row &&
            a->k == b->k && a->batches == b->batches;
 }
 
@@ -39,7 +40,8 @@ double dp__class_distance(const dp__shape_class *a, const dp__shape_class *b)
         return INFINITY;
     const int sizes = abs(a->m - b->m) + abs(a->n - b->n) + abs(a->k - b->k) + abs(a->batches - b->batches) +
                       (a->kind != DP__MATMUL ? abs(a->row - b->row) : 0);
-    return sizes + (a->a != b->a ? OTHER_LAYOUT : 0) + (a->b != b->b ? OTHER_LAYOUT : 0);
+    return sizes + (a->a != b->a ? OTHER_LAYOUT : 0) + (a->b != b->b ? OTHER_LAYOUT : 0) +
+           (a->result != b->result ? OTHER_LAYOUT : 0);
 }
 
 const char *dp__class_print(const dp__shape_class *shape, char text[DP__CLASS_TEXT])
@@ -47,7 +49,7 @@ const char *dp__class_print(const dp__shape_class *shape, char text[DP__CLASS_TE
     char row[24] = "";
     if (shape->kind != DP__MATMUL)
         snprintf(row, sizeof row, " row=%ld", 1L << shape->row);
-    snprintf(text, DP__CLASS_TEXT, "%s %c%c m=%ld n=%ld%s k=%ld batches=%ld", kind_names[shape->kind], shape->a, shape->b,
+    snprintf(text, DP__CLASS_TEXT, "%s %c%c%c m=%ld n=%ld%s k=%ld batches=%ld", kind_names[shape->kind], shape->a, shape->b, shape->result,
              1L << shape->m, 1L << shape->n, row, 1L << shape->k, 1L << shape->batches);
     return text;
 }
@@ -75,10 +77,12 @@ bool dp__class_parse(const char *text, dp__shape_class *shape)
             continue;
         const char *at = text + length + 1;
         *shape = (dp__shape_class){.kind = (dp__contraction_kind)kind, .a = at[0]};
-        if (!(at[0] == 'n' || at[0] == 't') || !(at[1] == 'n' || at[1] == 't' || at[1] == 's') || at[2] != ' ')
+        if (!(at[0] == 'n' || at[0] == 't') || !(at[1] == 'n' || at[1] == 't' || at[1] == 's') ||
+            !(at[2] == 'n' || at[2] == 's') || at[3] != ' ')
             return false;
         shape->b = at[1];
-        at += 3;
+        shape->result = at[2];
+        at += 4;
         if (!read_size(&at, "m", &shape->m) || !read_size(&at, "n", &shape->n))
             return false;
         shape->row = shape->n;

@@ -10,10 +10,10 @@
 typedef enum dp__contraction_kind { DP__MATMUL, DP__CONV, DP__CONV_WEIGHTS, DP__CONTRACTION_KINDS } dp__contraction_kind;
 
 /* `a`: 'n' where neighbours of A are depths, else 't'. `b`: 'n' where neighbours of B are columns, 't' where they are depths, else
- * 's'. Sizes are exponents of two. `row` is the innermost axis of the columns, for convolutions; of a product it is `n`. */
+ * 's'. `result`: 'n' where neighbours of the result are columns, else 's'. Sizes are exponents of two. `row` is the innermost axis of the columns, for convolutions; of a product it is `n`. */
 typedef struct dp__shape_class {
     dp__contraction_kind kind;
-    char a, b;
+    char a, b, result;
     int m, n, row, k, batches;
 } dp__shape_class;
 
@@ -24,7 +24,7 @@ bool dp__class_equal(const dp__shape_class *a, const dp__shape_class *b);
 /* How far apart two classes are, in powers of two summed over the sizes; infinite for different kinds. */
 double dp__class_distance(const dp__shape_class *a, const dp__shape_class *b);
 
-/* "matmul nt m=512 n=512 k=64 batches=1", "conv nn m=64 n=4096 row=64 k=512 batches=1". Returns `text`. */
+/* "matmul ntn m=512 n=512 k=64 batches=1", "conv nnn m=64 n=4096 row=64 k=512 batches=1". Returns `text`. */
 const char *dp__class_print(const dp__shape_class *shape, char text[DP__CLASS_TEXT]);
 bool dp__class_parse(const char *text, dp__shape_class *shape);
 

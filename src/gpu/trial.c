@@ -25,10 +25,10 @@ static void image_of(const dp__trial_shape *shape, int64_t image[3])
         image[0] = (shape->n[0] - 1) * shape->column + side;
         image[1] = (shape->n[1] - 1) * shape->column + side;
         image[2] = DP_CEIL_DIV(shape->depth, side * side);
-    } else { /* the gradient to the weights: depths are the pixels of the result */
-        const int64_t width = DP_MAX2(DP_MIN2(shape->depth, 56), 1);
-        image[0] = width + shape->n[0] - 1;
-        image[1] = DP_CEIL_DIV(shape->depth, width) + shape->n[1] - 1;
+    } else { /* the gradient to the weights: depths are the pixels of the result, columns the weights */
+        const int64_t width = DP_MAX2(DP_MIN2(shape->depth, 56), 1), stride = DP_MAX2(shape->along, 1);
+        image[0] = (width - 1) * stride + (shape->n[0] - 1) * shape->column + 1;
+        image[1] = (DP_CEIL_DIV(shape->depth, width) - 1) * stride + (shape->n[1] - 1) * shape->column + 1;
         image[2] = shape->n[2];
     }
 }
@@ -50,7 +50,7 @@ double dp__trial_flops(const dp__trial_shape *shape)
 
 uint64_t dp__trial_bytes(const dp__trial_shape *shape)
 {
-    const int64_t a = shape->batches * shape->m * shape->depth, result = shape->batches * shape->m * columns_of(shape);
+    const int64_t a = shape->batches * shape->m * shape->depth, result = shape->batches * shape->m * columns_of(shape) * DP_MAX2(shape->apart, 1);
     return 4 * (uint64_t)(a + b_size(shape) + 2 * result + 2 * shape->depth);
 }
 
@@ -62,11 +62,12 @@ static int64_t taps_of(int64_t depth)
 dp__trial_shape dp__trial_of(const dp__contraction *call)
 {
     dp__trial_shape shape = {.table = call->table, .batches = call->batches, .m = call->m, .depth = call->depth,
-                             .a_turned = call->a.column[0] != 1};
+                             .a_turned = call->table != 2 && call->a.column[0] != 1};
     memcpy(shape.n, call->n, sizeof shape.n);
-    const int64_t apart = call->b.column[0];
+    const int64_t apart = call->b.column[0], along = call->along_depth;
+    shape.apart = call->result.column[0] == 1 ? 1 : call->result.column[0] == 2 ? 2 : 3;
     if (call->table) {
-        shape.b_turned = call->along_depth;
+        shape.along = along <= 2 ? (int)along : 3;
         shape.column = apart == 1 ? 1 : apart == 2 ? 2 : 3;
         shape.taps = call->table == 1 ? taps_of(call->depth) : 0;
     } else {
@@ -82,13 +83,14 @@ static void fill_steps(const dp__trial_shape *shape, int32_t *steps)
     int64_t image[3];
     image_of(shape, image);
     const int64_t side = side_of(shape->taps), width = DP_MAX2(DP_MIN2(shape->depth, 56), 1);
+    const int64_t stride = DP_MAX2(shape->along, 1);
     for (int64_t k = 0; k < shape->depth; k++) {
         if (shape->table == 1) {
             const int64_t tap = k % (side * side);
             steps[k] = (int32_t)((k / (side * side) * image[1] + tap / side) * image[0] + tap % side);
         } else {
-            steps[2 * k] = (int32_t)(shape->a_turned ? k * shape->m : k);
-            steps[2 * k + 1] = (int32_t)(k / width * image[0] + k % width);
+            steps[2 * k] = (int32_t)k;
+            steps[2 * k + 1] = (int32_t)((k / width * image[0] + k % width) * stride);
         }
     }
 }
@@ -106,28 +108,27 @@ static void set_b(const dp__trial_shape *shape, dp__contraction *call)
     }
     int64_t image[3];
     image_of(shape, image);
-    const int64_t step = shape->table == 1 ? apart : 1; /* the stride of the convolution */
-    call->b.column[0] = step;
-    call->b.column[1] = step * image[0];
+    call->b.column[0] = apart;
+    call->b.column[1] = apart * image[0];
     call->b.column[2] = image[0] * image[1] * (shape->table == 1 ? image[2] : 1);
 }
 
 /* Results: [batches, m, n], of a convolution [batches, images, m, pixels]. */
 static dp__contraction_view result_view(const dp__trial_shape *shape)
 {
-    const int64_t pixels = shape->n[0] * shape->n[1], n = columns_of(shape);
+    const int64_t apart = DP_MAX2(shape->apart, 1), pixels = shape->n[0] * shape->n[1] * apart, n = columns_of(shape) * apart;
     const bool images = shape->table == 1 && shape->n[2] > 1;
     return (dp__contraction_view){.batch = shape->m * n, .step = images ? pixels : n,
-                                  .column = {1, shape->n[0], images ? shape->m * pixels : pixels}};
+                                  .column = {apart, shape->n[0] * apart, images ? shape->m * pixels : pixels}};
 }
 
 dp__contraction dp__trial_call(const dp__trial_shape *shape)
 {
     dp__contraction call = {.batches = shape->batches, .m = shape->m, .n = {shape->n[0], shape->n[1], shape->n[2]},
                             .depth = shape->depth, .alpha = 1, .table = shape->table,
-                            .along_depth = shape->table && shape->b_turned};
+                            .along_depth = shape->table ? shape->along : 0};
     call.a = (dp__contraction_view){.batch = shape->m * shape->depth, .step = shape->a_turned ? 1 : shape->depth,
-                                    .column = {shape->a_turned ? shape->m : 1}};
+                                    .column = {shape->table == 2 ? 0 : shape->a_turned ? shape->m : 1}};
     set_b(shape, &call);
     call.c = call.result = result_view(shape);
     return call;
@@ -169,7 +170,7 @@ static dp_status upload_steps(dp__gpu *gpu, dp__trial *trial)
 dp_status dp__trial_open(dp__gpu *gpu, const dp__trial_shape *shape, uint64_t seed, dp__trial *trial)
 {
     *trial = (dp__trial){.shape = *shape};
-    const int64_t results = shape->batches * shape->m * columns_of(shape);
+    const int64_t results = shape->batches * shape->m * columns_of(shape) * DP_MAX2(shape->apart, 1);
     dp_status status = shape->table ? upload_steps(gpu, trial) : DP_OK;
     if (status == DP_OK) {
         trial->a = random_tensor(gpu, seed, DP_MAX2(shape->batches * shape->m * shape->depth, 1));

@@ -12,7 +12,9 @@ typedef struct dp__trial_shape {
     int64_t batches, m, n[3], depth;
     bool a_turned;    /* neighbours in A are rows, not depths */
     int column;       /* of B: how far columns are apart, 1 or more */
-    bool b_turned;    /* neighbours in B are depths; with a table: the call's along_depth */
+    bool b_turned;    /* neighbours in B are depths; not with a table */
+    int along;        /* with a table: the call's along_depth */
+    int apart;        /* of the result: how far columns are apart; 0: 1 */
     int64_t taps;     /* with table 1: consecutive depths that lie in one channel, a square of 1, 3, 4, 5 or 7; 0: 1 */
 } dp__trial_shape;
 

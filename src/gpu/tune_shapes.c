@@ -18,6 +18,8 @@ const char *const dp__tune_shapes[] = {
     "matmul 1024x16x1024",
     "matmul 16x1024x1024",
     "matmul 64x64x4096",
+    "matmul 1x2048x2048",
+    "matmul 2048x1x2048 nt",
     "conv2d 4x64x56x56x64x3x3",
     "conv2d 4x256x14x14x256x3x3",
     "conv2d 4x64x56x56x256x1x1",
@@ -95,10 +97,10 @@ static bool read_conv(int op, const int64_t s[7], const char *const *word, int w
         const int64_t r = DP_CEIL_DIV(s[5], stride), t = DP_CEIL_DIV(s[6], stride);
         *shape = (dp__trial_shape){.table = 1, .batches = 1, .m = s[1], .depth = s[4] * r * t, .column = 1,
                                    .n = {DP_CEIL_DIV(s[3], stride), DP_CEIL_DIV(s[2], stride), s[0]},
-                                   .taps = r == t ? r * t : 0};
+                                   .taps = r == t ? r * t : 0, .apart = (int)stride};
     } else {
         *shape = (dp__trial_shape){.table = 2, .batches = 1, .m = s[4], .n = {s[6], s[5], s[1]}, .depth = s[0] * p * q,
-                                   .column = 1, .b_turned = true};
+                                   .column = 1, .along = (int)stride};
     }
     return true;
 }
@@ -108,7 +110,7 @@ static bool is_possible(const dp__trial_shape *shape)
 {
     const double columns = (double)shape->n[0] * (double)shape->n[1] * (double)shape->n[2], most = 2147483647.0;
     const double m = (double)shape->m, depth = (double)shape->depth, batches = (double)shape->batches;
-    return batches * m * depth <= most && batches * m * columns <= most && (shape->table || batches * depth * columns <= most);
+    return batches * m * depth <= most && batches * m * columns * DP_MAX2(shape->apart, 1) <= most && (shape->table || batches * depth * columns <= most);
 }
 
 bool dp__tune_shape_is(const char *text, const char *op)

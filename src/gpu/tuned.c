@@ -252,7 +252,8 @@ static dp__trial_shape reduced(const dp__contraction *call, const dp__variant *v
         const int64_t inner = axis == 1 ? shape.n[0] : shape.n[0] * shape.n[1];
         shape.n[axis] = DP_MIN2(shape.n[axis], DP_CEIL_DIV(tile, inner) + 1);
     }
-    const int64_t block = DP_MAX2(variant->depth, 32);
+    /* Of work-items that share one sum, each takes a vector of depths. */
+    const int64_t block = DP_MAX2(variant->depth, DP_MAX2(32, (int64_t)variant->width * variant->group_x));
     if (shape.depth > 2 * block) {
         shape.depth = block + shape.depth % block;
         shape.taps = 0;

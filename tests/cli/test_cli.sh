@@ -100,7 +100,7 @@ if "$dipole" devices | grep -q '^opencl:0'; then
     expect 0 ' of ' tune --device opencl:0 --op matmul --dry-run --order table
     expect 1 'cannot write' tune --device opencl:0 --shape 'matmul 8x8x8' --file a.csv/below.txt
     expect 1 'no shape' tune --device opencl:0 --shape 'matmul 8x8'
-    grep -q '^opencl/.* | matmul nn m=32 n=32 k=32 batches=1 | ' tuning.txt
+    grep -q '^opencl/.* | matmul nnn m=32 n=32 k=32 batches=1 | ' tuning.txt
     report $? 'tune keeps what it found'
     # Interrupted, it keeps what it has; the file is whole.
     "$dipole" tune --device opencl:0 --op matmul --budget 2m >out 2>err &

@@ -75,7 +75,7 @@ static void write_entry(const dp_device *device, const char *variant)
     const dp_device_info info = dp_device_get_info(device);
     dp__device_key(&info, key);
     snprintf(line, sizeof line,
-             "%s | matmul nn m=64 n=64 k=64 batches=1 | %s | 1e+06 GFLOP/s | 0.1.0 0000000000000001 | 2026-01-31 | measured\n",
+             "%s | matmul nnn m=64 n=64 k=64 batches=1 | %s | 1e+06 GFLOP/s | 0.1.0 0000000000000001 | 2026-01-31 | measured\n",
              key, variant);
     write_text("", line);
 }
@@ -231,7 +231,7 @@ static void test_tune(dp_device *given)
     char words[64];
     snprintf(words, sizeof words, " | %s | ", own.best);
     assert_non_null(strstr(read_text(""), words));
-    assert_non_null(strstr(read_text(""), "matmul nn m=64 n=64 k=64 batches=1"));
+    assert_non_null(strstr(read_text(""), "matmul nnn m=64 n=64 k=64 batches=1"));
     assert_non_null(strstr(read_text(".log"), "GFLOP/s"));
     assert_null(strstr(read_text(".log"), "planted"));
     /* By another process the entry is used as it is. */

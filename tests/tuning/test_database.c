@@ -50,10 +50,10 @@ void *__wrap_realloc(void *memory, size_t size)
 #define RADV "vulkan/discrete-gpu/amd/radeon-rx-6800/radv-23"
 #define REST " | panels_6x16 | 143.2 GFLOP/s | 0.1.0 0123456789abcdef | 2026-01-31 | measured\n"
 
-static const char good[] = POCL " | matmul nn m=512 n=512 k=512 batches=1" REST
+static const char good[] = POCL " | matmul nnn m=512 n=512 k=512 batches=1" REST
     "# a comment\n\n"
-    POCL " | conv ns m=64 n=4096 row=64 k=512 batches=1 | tiles_64x64 | - | - | 2026-01-31 | derived from register counts: 40\n"
-    RADV " | conv_weights tt m=1 n=1 row=1 k=2147483648 batches=64" REST;
+    POCL " | conv nsn m=64 n=4096 row=64 k=512 batches=1 | tiles_64x64 | - | - | 2026-01-31 | derived from register counts: 40\n"
+    RADV " | conv_weights ttn m=1 n=1 row=1 k=2147483648 batches=64" REST;
 
 static char folder[256];
 
@@ -121,24 +121,24 @@ static void test_malformed_lines(void **state)
         "nonsense",
         "|||||||",
         "||||||||||||||||||||||||||||||||||||||||",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | panels_6x16",
-        POCL " | matmul nn m=500 n=512 k=512 batches=1" REST,
-        POCL " | matmul nn m=512 n=512 k=512" REST,
-        POCL " | matmul nx m=512 n=512 k=512 batches=1" REST,
-        POCL " | matmul nn m=-512 n=512 k=512 batches=1" REST,
-        POCL " | matmul nn m=512 n=512 k=99999999999999999999 batches=1" REST,
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | panels_6x16",
+        POCL " | matmul nnn m=500 n=512 k=512 batches=1" REST,
+        POCL " | matmul nnn m=512 n=512 k=512" REST,
+        POCL " | matmul nxn m=512 n=512 k=512 batches=1" REST,
+        POCL " | matmul nnn m=-512 n=512 k=512 batches=1" REST,
+        POCL " | matmul nnn m=512 n=512 k=99999999999999999999 batches=1" REST,
         POCL " | matmul n" REST,
-        POCL " | conv nn m=512 n=512 k=512 batches=1" REST,
+        POCL " | conv nnn m=512 n=512 k=512 batches=1" REST,
         POCL " | sort nn m=512 n=512 k=512 batches=1" REST,
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | fast GFLOP/s | - | 2026-01-31 | measured",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | nan GFLOP/s | - | 2026-01-31 | measured",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | 1e999 GFLOP/s | - | 2026-01-31 | measured",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | 3 | - | 2026-01-31 | measured",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | - | 0.1.0 xyz | 2026-01-31 | measured",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | - | - | yesterday | measured",
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a | - | - | 2026-01-31 |",
-        " | matmul nn m=512 n=512 k=512 batches=1" REST,
-        POCL " | matmul nn m=512 n=512 k=512 batches=1 | a_name_of_a_variant_that_is_longer_than_any | - | - | 2026-01-31 | x",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | fast GFLOP/s | - | 2026-01-31 | measured",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | nan GFLOP/s | - | 2026-01-31 | measured",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | 1e999 GFLOP/s | - | 2026-01-31 | measured",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | 3 | - | 2026-01-31 | measured",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | - | 0.1.0 xyz | 2026-01-31 | measured",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | - | - | yesterday | measured",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | - | - | 2026-01-31 |",
+        " | matmul nnn m=512 n=512 k=512 batches=1" REST,
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a_name_of_a_variant_that_is_longer_than_any | - | - | 2026-01-31 | x",
     };
     (void)state;
     for (size_t i = 0; i < DP_COUNT(bad); i++) {
@@ -191,8 +191,8 @@ static void test_last_one_wins(void **state)
 {
     (void)state;
     dp__entries entries = {0};
-    assert_int_equal(parse(&entries, POCL " | matmul nn m=2 n=2 k=2 batches=1" REST
-                           POCL " | matmul nn m=2 n=2 k=2 batches=1 | other | - | - | 2026-01-31 | x\n"), 0);
+    assert_int_equal(parse(&entries, POCL " | matmul nnn m=2 n=2 k=2 batches=1" REST
+                           POCL " | matmul nnn m=2 n=2 k=2 batches=1 | other | - | - | 2026-01-31 | x\n"), 0);
     assert_int_equal(entries.count, 1);
     assert_string_equal(entries.list[0].variant, "other");
     dp__entries_free(&entries);
@@ -200,7 +200,7 @@ static void test_last_one_wins(void **state)
 
 static dp__entry entry_of(const char *device, int m, const char *variant)
 {
-    dp__entry entry = {.shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .m = m, .n = 9, .row = 9, .k = 9}, .gflops = 1,
+    dp__entry entry = {.shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = m, .n = 9, .row = 9, .k = 9}, .gflops = 1,
                        .library = "0.1.0", .source = 1, .date = "2026-01-31", .provenance = "measured"};
     snprintf(entry.device, sizeof entry.device, "%s", device);
     snprintf(entry.variant, sizeof entry.variant, "%s", variant);
@@ -352,16 +352,16 @@ static void test_nearest(void **state)
 {
     (void)state;
     dp__entries entries = {0};
-    const char user[] = POCL " | matmul nn m=512 n=512 k=512 batches=1 | near | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        POCL " | matmul nn m=64 n=512 k=512 batches=1 | far | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        POCL " | matmul tn m=512 n=512 k=512 batches=1 | turned | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        RADV " | matmul nn m=4 n=4 k=4 batches=1 | other | 1 GFLOP/s | - | 2026-01-31 | x\n";
-    const char shipped[] = POCL " | matmul nn m=512 n=512 k=512 batches=1 | shipped | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        POCL " | matmul nn m=16 n=512 k=512 batches=1 | shipped_16 | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        "*/cpu/*/*/* | matmul nn m=512 n=512 k=512 batches=1 | derived | - | - | 2026-01-31 | x\n";
+    const char user[] = POCL " | matmul nnn m=512 n=512 k=512 batches=1 | near | 1 GFLOP/s | - | 2026-01-31 | x\n"
+        POCL " | matmul nnn m=64 n=512 k=512 batches=1 | far | 1 GFLOP/s | - | 2026-01-31 | x\n"
+        POCL " | matmul tnn m=512 n=512 k=512 batches=1 | turned | 1 GFLOP/s | - | 2026-01-31 | x\n"
+        RADV " | matmul nnn m=4 n=4 k=4 batches=1 | other | 1 GFLOP/s | - | 2026-01-31 | x\n";
+    const char shipped[] = POCL " | matmul nnn m=512 n=512 k=512 batches=1 | shipped | 1 GFLOP/s | - | 2026-01-31 | x\n"
+        POCL " | matmul nnn m=16 n=512 k=512 batches=1 | shipped_16 | 1 GFLOP/s | - | 2026-01-31 | x\n"
+        "*/cpu/*/*/* | matmul nnn m=512 n=512 k=512 batches=1 | derived | - | - | 2026-01-31 | x\n";
     assert_int_equal(parse(&entries, user), 0);
     assert_int_equal(dp__entries_parse(&entries, shipped, sizeof shipped - 1, true, NULL), 0);
-    dp__shape_class shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
+    dp__shape_class shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
 #define FOUND(device) dp__entries_find(&entries, device, &shape, NULL, NULL)->variant
     assert_string_equal(FOUND(POCL), "near"); /* the user's before shipped ones */
     assert_string_equal(dp__entries_find(&entries, POCL, &shape, not_that, "near")->variant, "shipped");
@@ -373,7 +373,7 @@ static void test_nearest(void **state)
     assert_string_equal(FOUND(POCL), "near");
     shape.a = 't';
     assert_string_equal(FOUND(POCL), "turned");
-    shape = (dp__shape_class){.kind = DP__MATMUL, .a = 'n', .b = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
+    shape = (dp__shape_class){.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
     assert_string_equal(FOUND("opencl/cpu/genuineintel/pthread-skylake/pocl-4"), "derived"); /* measured elsewhere is less */
     assert_string_equal(dp__entries_find(&entries, "opencl/cpu/genuineintel/x/y", &shape, not_that, "derived")->variant, "near");
     assert_null(dp__entries_find(&entries, "opencl/discrete-gpu/intel/x/y", &shape, NULL, NULL)); /* too far a class */
@@ -466,7 +466,7 @@ static void test_shipped(void **state)
 static void add_timing(dp__timings *timings, const char *device, int size, const char *variant, double gflops)
 {
     dp__timing timing = {.units = 4, .vector = 16, .group = 4096, .local = 1 << 19, .seconds = 1, .gflops = gflops,
-                         .shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .m = size, .n = size, .row = size, .k = size}};
+                         .shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = size, .n = size, .row = size, .k = size}};
     snprintf(timing.device, sizeof timing.device, "%s", device);
     snprintf(timing.variant, sizeof timing.variant, "%s", variant);
     assert_true(dp__grow(&timings->list, &timings->capacity, timings->count + 1, sizeof timing));
