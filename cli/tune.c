@@ -176,12 +176,13 @@ int cli_tune(int argc, char **argv)
         {"cpu-time", NULL, "time by the CPU's seconds instead of the clock: for devices that run on the\nCPU, on a machine with other work",
          .flag = &tune.cpu_time},
         {"order", "ORDER", "what is tried first: model, random or table; default model", .text = &order},
+        {"fresh", NULL, "learn nothing from earlier timings of the device itself", .flag = &tune.fresh},
         {"seed", "N", "of the random order", .integer = &seed, .least = 0, .most = 9e15},
         {"file", "FILE", "the database; \"\": nothing is written; default: the user's own", .text = &tune.file},
         {"dry-run", NULL, "tell what would be tried, in its order, and run nothing", .flag = &tune.dry_run},
         {"report", NULL,
          "how much of the fastest kernel's speed the default and a tuning reach:\n"
-         "tunes from nothing within the budget, then times every kernel; writes nothing",
+         "tunes as on a new device within the budget, then times every kernel; writes\nnothing",
          .flag = &report},
     };
     const cli_command command = {

@@ -144,6 +144,7 @@ int tune_report(dp_device *device, const dp_tune_options *options, cJSON *json)
     dp_tune_options within = *options, every = *options;
     const double start = cli_seconds();
     within.exhaustive = false;
+    within.fresh = true;
     every.exhaustive = true;
     int status = CLI_FAILED;
     if (run(device, within, &tuned)) {

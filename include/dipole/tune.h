@@ -53,6 +53,7 @@ typedef struct dp_tune_options {
     bool exhaustive; /* every kernel for every shape, however long it takes */
     bool cpu_time;   /* times by what the process uses of the CPU instead of the clock: for devices that run on the CPU, on a
                       * machine that others use too */
+    bool fresh;      /* nothing is learnt from timings of this very device, as if it were met for the first time */
     dp_tune_order order;
     uint64_t seed;    /* of DP_TUNE_RANDOM */
     bool dry_run;     /* tells what would be tried, and runs nothing */

@@ -216,11 +216,24 @@ int dp__device_distance(const char *pattern, const char *key)
  * ones. An entry whose class is a power of two nearer is worth more than one that is the user's. */
 static double rank(const dp__entry *entry, const char *device, const dp__shape_class *shape)
 {
-    const int other = dp__device_distance(entry->device, device);
+    const int other = entry->other ? entry->other - 1 : dp__device_distance(entry->device, device);
     const double distance = dp__class_distance(&entry->shape, shape);
     if (other == 4 || distance > DP__FARTHEST_CLASS)
         return INFINITY;
     return 100.0 * other + distance + (entry->gflops > 0 ? 0 : 10) + (entry->shipped ? 0.5 : 0);
+}
+
+void dp__entries_narrow(dp__entries *entries, const char *device)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < entries->count; i++) {
+        const int other = dp__device_distance(entries->list[i].device, device);
+        if (other == 4)
+            continue;
+        entries->list[kept] = entries->list[i];
+        entries->list[kept++].other = 1 + other;
+    }
+    entries->count = kept;
 }
 
 const dp__entry *dp__entries_find(const dp__entries *entries, const char *device, const dp__shape_class *shape,

@@ -19,6 +19,7 @@ typedef struct dp__entry {
     char date[16];      /* 2026-01-31 */
     char provenance[192]; /* "measured", "derived from register counts: ..." */
     bool shipped;
+    int other; /* 1 + how far its device is from the one at hand, as in dp__device_distance; 0: not known yet */
 } dp__entry;
 
 typedef struct dp__entries {
@@ -44,6 +45,8 @@ bool dp__device_matches(const char *pattern, const char *key);
  * on the other API, 3 only the same type; 4: something else. */
 int dp__device_distance(const char *pattern, const char *key);
 
+/* Keeps those that may be of use on a device, and notes how near theirs are. */
+void dp__entries_narrow(dp__entries *entries, const char *device);
 /* Which entry to start from for a class: of this device or the nearest known one, and the nearest class, at most
  * DP__FARTHEST_CLASS away. `usable` (may be NULL) tells which entries may be taken at all. NULL where there is none. */
 #define DP__FARTHEST_CLASS 4.0

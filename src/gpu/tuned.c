@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define VERDICT_FIELDS 5
-#define RESOLVED       64  /* classes whose answer is kept */
 #define PROBE_FLOPS    2e8 /* of a call that is tried as it is, because no smaller one has the same kernel */
 
 static const char verdict_header[] = "# Kernels that Dipole compared with its reference, by device, variant and hash of the source\n";
@@ -24,11 +23,6 @@ typedef struct known_kernel {
     dp__tuned_verdict verdict;
 } known_kernel;
 
-typedef struct resolved {
-    dp__shape_class shape;
-    const dp__variant *variant; /* NULL: there is no entry for it */
-} resolved;
-
 struct dp__tuned {
     bool loaded, off;
     char device[DP__DEVICE_KEY];
@@ -38,8 +32,6 @@ struct dp__tuned {
     dp__text new_verdicts;
     known_kernel *kernels;
     size_t kernel_count, kernel_capacity;
-    resolved resolved[RESOLVED];
-    int resolved_count, resolved_next;
 };
 
 #define HASH_START 0xcbf29ce484222325u
@@ -168,6 +160,7 @@ static void load(dp__gpu *gpu)
     load_file(gpu, "");
     load_file(gpu, ".verified");
     dp__shipped_entries(&tuned->entries);
+    dp__entries_narrow(&tuned->entries, tuned->device);
 }
 
 void dp__tuned_add(dp__gpu *gpu, const dp__entry *entry)
@@ -177,7 +170,6 @@ void dp__tuned_add(dp__gpu *gpu, const dp__entry *entry)
         return;
     if (!tuned->loaded)
         load(gpu);
-    tuned->resolved_count = tuned->resolved_next = 0;
     for (size_t i = 0; i < tuned->entries.count; i++) {
         dp__entry *old = &tuned->entries.list[i];
         if (!old->shipped && strcmp(old->device, entry->device) == 0 && dp__class_equal(&old->shape, &entry->shape)) {
@@ -404,46 +396,25 @@ static bool is_usable(void *data, const dp__entry *entry)
     return !known || known->verdict == DP__TUNED_RIGHT;
 }
 
-static const dp__variant *resolve(dp__gpu *gpu, const dp__contraction *call, const dp__shape_class *shape)
-{
-    dp__tuned *tuned = gpu->tuned;
-    wish own = {gpu, call};
-    const dp__variant *variant = NULL;
-    const dp__entry *entry;
-    while (!variant && (entry = dp__entries_find(&tuned->entries, tuned->device, shape, is_usable, &own))) {
-        const size_t known = tuned->kernel_count;
-        variant = dp__variant_find(entry->variant);
-        if (dp__tuned_verify(gpu, call, variant, false, NULL) != DP__TUNED_RIGHT) {
-            variant = NULL;
-            if (tuned->kernel_count == known) /* no memory for the note that it is not usable, or the device is lost */
-                return NULL;
-        }
-    }
-    tuned->resolved[tuned->resolved_next] = (resolved){*shape, variant};
-    tuned->resolved_next = (tuned->resolved_next + 1) % RESOLVED;
-    tuned->resolved_count = DP_MIN2(tuned->resolved_count + 1, RESOLVED);
-    return variant;
-}
-
+/* The choice depends on the call and the database alone, and on no earlier call: the same calls give the same bits. */
 const dp__variant *dp__tuned_choice(dp__gpu *gpu, const dp__contraction *call)
 {
     dp__tuned *tuned = gpu->tuned;
-    if (!tuned || gpu->device->lost || dp__trial_flops(&(dp__trial_shape){.batches = call->batches, .m = call->m,
-                                           .n = {call->n[0], call->n[1], call->n[2]}, .depth = call->depth}) <= 0)
+    wish own = {gpu, call};
+    const dp__entry *entry;
+    if (!tuned || gpu->device->lost || call->batches < 1 || call->m < 1 || call->n[0] < 1 || call->n[1] < 1 || call->n[2] < 1 ||
+        call->depth < 1)
         return NULL;
     if (!tuned->loaded)
         load(gpu);
-    if (tuned->off || tuned->entries.count == 0)
-        return NULL;
     const dp__shape_class shape = dp__class_of(call);
-    for (int i = 0; i < tuned->resolved_count; i++) {
-        const dp__variant *variant = tuned->resolved[i].variant;
-        if (!dp__class_equal(&tuned->resolved[i].shape, &shape))
-            continue;
-        if (!variant)
-            return NULL;
-        if (dp__contract_suits(gpu, call, variant) && dp__tuned_verify(gpu, call, variant, false, NULL) == DP__TUNED_RIGHT)
+    while ((entry = dp__entries_find(&tuned->entries, tuned->device, &shape, is_usable, &own))) {
+        const dp__variant *variant = dp__variant_find(entry->variant);
+        const size_t known = tuned->kernel_count;
+        if (dp__tuned_verify(gpu, call, variant, false, NULL) == DP__TUNED_RIGHT)
             return variant;
+        if (tuned->kernel_count == known) /* no memory for a note that it is of no use, or the device is lost */
+            return NULL;
     }
-    return resolve(gpu, call, &shape);
+    return NULL;
 }

@@ -155,6 +155,7 @@ static dp_status prepare_all(tuner *own)
 /* What earlier runs measured, here and elsewhere. */
 static dp_status learn(tuner *own)
 {
+    const dp__model_device device = dp__model_device_of(own->gpu);
     dp__text path = {0};
     size_t length;
     dp__shipped_timings(&own->timings);
@@ -163,7 +164,7 @@ static dp_status learn(tuner *own)
         dp__timings_parse(&own->timings, text, length);
     dp__free(text);
     dp__text_free(&path);
-    return dp__model_train(&own->model, &own->timings, NULL)
+    return dp__model_train(&own->model, &own->timings, own->options->fresh ? device.key : NULL)
                ? DP_OK
                : dp__fail(own->gpu->device, DP_ERROR_MEMORY, "tune: no memory to learn from %zu timings", own->timings.count);
 }
