@@ -192,10 +192,18 @@ static uint64_t kernel_key(const dp__step *step)
     return hash;
 }
 
+/* The kernel of a call without its epilogue: that one is checked, a formula that is applied to its sums is not part of it. */
+static void plain_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, dp__step *step)
+{
+    dp__contraction plain = *call;
+    plain.epilogue = NULL;
+    dp__contract_step(gpu, &plain, variant, step);
+}
+
 static uint64_t call_key(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
 {
     dp__step step;
-    dp__contract_step(gpu, call, variant, &step);
+    plain_step(gpu, call, variant, &step);
     return kernel_key(&step);
 }
 
@@ -360,7 +368,7 @@ dp__tuned_verdict dp__tuned_verify(dp__gpu *gpu, const dp__contraction *call, co
         return DP__TUNED_FAILED;
     if (!tuned->loaded)
         load(gpu);
-    dp__contract_step(gpu, call, variant, &step);
+    plain_step(gpu, call, variant, &step);
     const uint64_t key = kernel_key(&step);
     const known_kernel *known = find_known(tuned, key);
     if (known && (!thorough || known->verdict == DP__TUNED_WRONG)) {
