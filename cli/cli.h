@@ -22,6 +22,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130, CLI_GO_
 int cli_devices(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_tune(int argc, char **argv);
 int cli_distance(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_cache(int argc, char **argv);

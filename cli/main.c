@@ -14,6 +14,7 @@ static const struct {
     {"devices", cli_devices, "list the devices that are there"},
     {"check", cli_check, "compare every operation on a device with the reference"},
     {"bench", cli_bench, "measure the speed of the operations"},
+    {"tune", cli_tune, "find the fastest kernels of a device, and keep them"},
     {"distance", cli_distance, "tell how far apart two data sets are"},
     {"explain", cli_explain, "show the derivatives, the cost and the kernel of a formula"},
     {"cache", cli_cache, "tell of the kernels that are kept on disk, or remove them"},

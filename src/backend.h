@@ -7,6 +7,7 @@
 #include "core/core.h"
 #include <dipole/explain.h>
 #include <dipole/profile.h>
+#include <dipole/tune.h>
 
 typedef enum dp__op {
 #define DP_OP(name) DP__OP_##name,
@@ -44,6 +45,8 @@ typedef struct dp__backend {
 
     dp_status (*profile)(dp_device *device, bool on);
     size_t (*profile_list)(dp_device *device, dp_profile_entry *entries, size_t capacity);
+    /* See dp_tune; the options are valid. NULL: there is nothing to tune. */
+    dp_status (*tune)(dp_device *device, const dp_tune_options *options);
 } dp__backend;
 
 /* backends.c: the registration table; NULL past the last. */

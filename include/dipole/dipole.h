@@ -18,5 +18,6 @@
 #include <dipole/potential.h>
 #include <dipole/profile.h>
 #include <dipole/tensor.h>
+#include <dipole/tune.h>
 
 #endif

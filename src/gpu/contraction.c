@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Chooses a contraction's kernel variant, cuts it into groups and slices, and launches it. */
 #include "gpu/contraction.h"
+#include "gpu/tuned.h"
 #include <string.h>
 
 #define SMALL_WORK 1e6      /* multiplications below which a CPU's copy of B costs more than it gains */
@@ -105,10 +106,14 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     return first_that_suits(gpu, call, rows * columns * (double)call->batches < 64.0 * 64 * 4 * gpu->limits.compute_units ? small : large);
 }
 
-static const dp__variant *choose(const dp__gpu *gpu, const dp__contraction *call)
+/* What the environment asks for, else what was measured, else the safe choice. */
+static const dp__variant *choose(dp__gpu *gpu, const dp__contraction *call)
 {
     const dp__variant *forced = dp__variant_forced();
-    return forced && suits(forced, gpu, call) ? forced : safe_choice(gpu, call);
+    if (forced && suits(forced, gpu, call))
+        return forced;
+    const dp__variant *tuned = dp__tuned_choice(gpu, call);
+    return tuned ? tuned : safe_choice(gpu, call);
 }
 
 /* Groups of a direct kernel that are larger than the matrix lose their empty halves. */
@@ -179,10 +184,9 @@ static void choose_slices(contract_plan *plan, const dp__contraction *call, cons
     plan->groups = tiles * plan->slices * call->batches;
 }
 
-static contract_plan make_plan(const dp__gpu *gpu, const dp__contraction *call)
+static contract_plan make_plan(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
 {
-    contract_plan plan = {.variant = choose(gpu, call)};
-    const dp__variant *variant = plan.variant;
+    contract_plan plan = {.variant = variant};
     plan.width = variant->width;
     plan.vectors = variant->vectors;
     plan.group_x = variant->group_x;
@@ -229,7 +233,7 @@ static void add_view(dp__step *step, const dp__contraction_view *view, int colum
         dp__step_int(step, view->column[axis]);
 }
 
-static dp_status launch(dp__gpu *gpu, const contract_plan *plan, const dp__contraction *call)
+static dp__step make_step(const contract_plan *plan, const dp__contraction *call)
 {
     const dp__contraction_view *c = call->c.buffer ? &call->c : &call->a;
     dp__step step = dp__step_new(plan->variant->kernel, plan->group_x, plan->group_y);
@@ -252,6 +256,12 @@ static dp_status launch(dp__gpu *gpu, const contract_plan *plan, const dp__contr
     const double columns = (double)columns_of(call), rows = (double)call->m, depth = (double)call->depth;
     step.launch.flops = 2.0 * (double)call->batches * rows * columns * depth;
     step.launch.bytes = 4.0 * (double)call->batches * (rows * depth + depth * columns + rows * columns);
+    return step;
+}
+
+static dp_status launch(dp__gpu *gpu, const contract_plan *plan, const dp__contraction *call)
+{
+    dp__step step = make_step(plan, call);
     dp__text formula = {0};
     if (call->epilogue)
         dp__epilogue_emit(call->epilogue, &formula);
@@ -289,6 +299,22 @@ static dp_status run_slices(dp__gpu *gpu, const contract_plan *plan, const dp__c
     return status;
 }
 
+bool dp__contract_suits(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
+{
+    return suits(variant, gpu, call);
+}
+
+const dp__variant *dp__contract_safe(const dp__gpu *gpu, const dp__contraction *call)
+{
+    return safe_choice(gpu, call);
+}
+
+void dp__contract_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, dp__step *step)
+{
+    const contract_plan plan = make_plan(gpu, call, variant);
+    *step = make_step(&plan, call);
+}
+
 /* The same product with its sides exchanged, C' = B' A', so that the few columns of a high matrix become rows: their neighbours are then
  * those of A. */
 static dp__contraction exchanged(const dp__contraction *call)
@@ -309,6 +335,14 @@ static dp__contraction exchanged(const dp__contraction *call)
     return other;
 }
 
+dp_status dp__contract_with(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
+{
+    if (is_kernel(variant, "clblast"))
+        return dp__contract_gemm(gpu, call);
+    const contract_plan plan = make_plan(gpu, call, variant);
+    return plan.slices > 1 ? run_slices(gpu, &plan, call) : launch(gpu, &plan, call);
+}
+
 dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call)
 {
     dp__contraction other;
@@ -317,8 +351,5 @@ dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call)
         other = exchanged(call);
         call = &other;
     }
-    const contract_plan plan = make_plan(gpu, call);
-    if (is_kernel(plan.variant, "clblast"))
-        return dp__contract_gemm(gpu, call);
-    return plan.slices > 1 ? run_slices(gpu, &plan, call) : launch(gpu, &plan, call);
+    return dp__contract_with(gpu, call, choose(gpu, call));
 }

@@ -32,4 +32,11 @@ dp_status dp__contract(dp__gpu *gpu, const dp__contraction *call);
 bool dp__contract_gemm_suits(const dp__gpu *gpu, const dp__contraction *call);
 dp_status dp__contract_gemm(dp__gpu *gpu, const dp__contraction *call);
 
+/* For the tuner and its checks. Whether a row of the table can do this call as it is; the row that is taken before anything was
+ * measured; the call by a row that suits it; and that row's kernel with its arguments, neither built nor run. */
+bool dp__contract_suits(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant);
+const dp__variant *dp__contract_safe(const dp__gpu *gpu, const dp__contraction *call);
+dp_status dp__contract_with(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant);
+void dp__contract_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, dp__step *step);
+
 #endif

@@ -123,6 +123,7 @@ struct dp__gpu {
     struct dp__table_cache *tables;
     struct dp__pool *pool;
     struct dp__cache *disk; /* NULL: built kernels are not kept on disk */
+    struct dp__tuned *tuned; /* what is known of fast kernels; NULL: nothing, and safe choices are made */
 };
 
 /* gpu/profile.c. `name` is a kernel's; seconds of one launch. */
@@ -145,6 +146,8 @@ dp_status dp__gpu_wait(dp_device *device);
 dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text);
 dp_status dp__gpu_profile(dp_device *device, bool on);
 size_t dp__gpu_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
+/* gpu/tuner.c */
+dp_status dp__gpu_tune(dp_device *device, const dp_tune_options *options);
 
 #define DP__GPU_BACKEND(backend_name, list_function, open_function)                                          \
     {                                                                                                        \
@@ -152,7 +155,7 @@ size_t dp__gpu_profile_list(dp_device *device, dp_profile_entry *entries, size_t
         .buffer_create = dp__gpu_buffer_create, .buffer_destroy = dp__gpu_buffer_destroy,                    \
         .buffer_write = dp__gpu_buffer_write, .buffer_read = dp__gpu_buffer_read,                            \
         .run = dp__gpu_run, .wait = dp__gpu_wait, .source = dp__gpu_source, .profile = dp__gpu_profile,           \
-        .profile_list = dp__gpu_profile_list                                                                 \
+        .profile_list = dp__gpu_profile_list, .tune = dp__gpu_tune                                           \
     }
 
 #endif

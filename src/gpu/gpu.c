@@ -3,6 +3,7 @@
 #include "cache/cache.h"
 #include "gpu/pool.h"
 #include "gpu/step.h"
+#include "gpu/tuned.h"
 
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index)
 {
@@ -17,6 +18,7 @@ dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t i
         return status;
     }
     gpu->disk = dp__cache_open(driver->name);
+    gpu->tuned = dp__tuned_create(); /* without memory for it choices are safe ones */
     device->state = gpu;
     return DP_OK;
 }
@@ -26,6 +28,7 @@ void dp__gpu_close(dp_device *device)
     dp__gpu *gpu = device->state;
     gpu->driver->wait(gpu);
     dp__table_cache_free(gpu);
+    dp__tuned_free(gpu);
     dp__kernel_cache_free(gpu);
     dp__cache_close(gpu->disk);
     dp__pool_free(gpu);

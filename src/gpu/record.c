@@ -55,6 +55,7 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
     own.gpu.cache = NULL;
     own.gpu.tables = NULL;
     own.gpu.disk = NULL;
+    own.gpu.tuned = NULL; /* its checks launch kernels */
     own.gpu.profiling = false;
     const dp_status status = dp__gpu_plan(&own.gpu, op, call);
     dp__table_cache_free(&own.gpu);

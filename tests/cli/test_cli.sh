@@ -94,6 +94,27 @@ json 'len(r["results"]) > 0 and max(abs(d["value"] - r["results"][0]["value"]) f
 if "$dipole" devices | grep -q '^opencl:0'; then
     expect 0 'KERNEL_END' explain 'norm(x[i] - y[j])' --source --device opencl:0
     expect 0 '^#version 450' explain 'norm(x[i] - y[j])' --source --device opencl:0 --dialect glsl
+    export DIPOLE_TUNING=$folder/tuning.txt
+    json 'len(r["results"][0]["events"]) > 1 and not any(e["stage"] in ("wrong", "failed") for e in r["results"][0]["events"])' \
+        tune --device opencl:0 --shape 'matmul 24x24x24' --budget 2s
+    expect 0 ' of ' tune --device opencl:0 --op matmul --dry-run --order table
+    expect 1 'cannot write' tune --device opencl:0 --shape 'matmul 8x8x8' --file a.csv/below.txt
+    expect 1 'no shape' tune --device opencl:0 --shape 'matmul 8x8'
+    grep -q '^opencl/.* | matmul nnn m=32 n=32 k=32 batches=1 | ' tuning.txt
+    report $? 'tune keeps what it found'
+    # Interrupted, it keeps what it has; the file is whole.
+    "$dipole" tune --device opencl:0 --op matmul --budget 2m >out 2>err &
+    child=$!
+    for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+        sleep 1
+        grep -q GFLOP out && break
+    done
+    kill -INT $child
+    wait $child
+    status=$?
+    [ $status = 130 ] && [ "$(grep -c 'measured' tuning.txt)" -gt 1 ] && [ "$(tail -c 1 tuning.txt)" = '' ]
+    report $? "SIGINT in tune (exit status $status)"
+    unset DIPOLE_TUNING
 fi
 export OCL_ICD_VENDORS=$folder VK_ICD_FILENAMES=$folder/none.json VK_DRIVER_FILES=$folder/none.json
 json 'len(r["devices"]) == 1 and r["devices"][0]["id"] == "ref"' devices
@@ -335,6 +356,11 @@ for signal in INT TERM; do
     [ $status = 130 ] && [ ! -s out ] && [ ! -s err ]
     report $? "SIG$signal (exit status $status)"
 done
+
+expect 0 'budget' tune --help
+expect 1 'nothing to tune' tune --device ref
+expect 2 'budget' tune --device ref --budget soon
+expect 2 'order' tune --device ref --order best
 
 # Output that cannot be written is a failure.
 if [ -c /dev/full ]; then
