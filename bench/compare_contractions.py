@@ -26,6 +26,7 @@ LAYERS = ["conv-3-64-k4-s2-p1-32-b64", "conv-64-128-k4-s2-p1-16-b64", "conv-128-
 KINDS = {"forward": "forward", "input": "gradient to the input", "weights": "gradient to the weights"}
 QUICK = [MATMUL[0], MATMUL[4]] + [f"{layer}-{kind}" for layer in LAYERS[:1] for kind in KINDS]
 BLAS = ("OpenBLAS", "BLIS", "oneDNN")  # a CPU's own; "best" and "median" of the ratios are over these
+TELLING = 2e7  # FLOPs from which the time of a call says how long larger ones take
 MAX_ERROR = 3e-6  # BENCH_MAX_ERROR of common.h: of the sum of the terms' sizes
 
 
@@ -285,8 +286,9 @@ def one_round(results, contenders, cases, options, number):
             results.add(contender.name, answer)
             if answer.get("seconds"):
                 contender.took[case] = statistics.median(answer["seconds"])
-                rate = flops_of(case) / contender.took[case]
-                contender.best[family_of(case)] = max(contender.best.get(family_of(case), 0), rate)
+                if flops_of(case) >= TELLING:
+                    rate = flops_of(case) / min(answer["seconds"])
+                    contender.best[family_of(case)] = max(contender.best.get(family_of(case), 0), rate)
 
 
 # Tables -------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define POINTS 65536
 
@@ -147,7 +148,8 @@ static void variants_of_contractions(bench *b)
     const dp__variant *variants = dp__variants(&count);
     for (size_t v = count; v-- > 0;) {
         char label[64], other[64];
-        if (!dp__variant_fits(&variants[v], &gpu->limits, gpu->driver->glsl))
+        if (!dp__variant_fits(&variants[v], &gpu->limits, gpu->driver->glsl) ||
+            strcmp(variants[v].kernel, "clblast") == 0) /* a library's */
             continue;
         setenv("DIPOLE_VARIANT", variants[v].name, 1);
         for (int t = 0; t < 4; t++) {
