@@ -16,6 +16,14 @@
 #define NP 8
 #define PANELS_M (panels & 0xFFFF)
 #define PANELS_N (panels >> 16)
+/* A_PACKED 1: A is as contract_rows.cl leaves it. */
+#if A_PACKED
+#undef A_STEP
+#define A_STEP(k) ((k) * MR)
+#define A_ROW(q, r) ((q) * MR * depth + (r))
+#else
+#define A_ROW(q, r) (min((q) * MR + (r), m - 1) * a_row)
+#endif
 #define LOCALS(L) L(float, tile, NP * KC * NR)
 
 /* Neighbours, UNIT_STEP apart. */
@@ -147,7 +155,7 @@ KERNEL_BEGIN(contract_panels)
                     PLACES(a_places, MR);
                     REAL sum[MR * NV];
                     UNROLL for (int r = 0; r < MR; r++)
-                        SET_PLACE(a_places[r], a, a_offset + batch * a_batch + min(q * MR + r, m - 1) * a_row);
+                        SET_PLACE(a_places[r], a, a_offset + batch * a_batch + A_ROW(q, r));
                     UNROLL for (int s = 0; s < MR * NV; s++)
                         sum[s] = SPLAT(0.0f);
                     for (int k = 0; k < count; k++) {

@@ -56,7 +56,7 @@ static bool suits(const dp__variant *variant, const dp__gpu *gpu, const dp__cont
     if (is_kernel(variant, "clblast"))
         return dp__contract_gemm_suits(gpu, call);
     if (is_kernel(variant, "contract_panels"))
-        return call->depth > 0; /* its loop over blocks of depths writes the result */
+        return call->depth > 0 && (!variant->packs || call->table != 2); /* its loop over blocks of depths writes the result */
     if (is_kernel(variant, "contract_dot"))
         return is_dot(call);
     if (is_kernel(variant, "contract_direct") && variant->width > 1)
@@ -75,6 +75,13 @@ static const dp__variant *first_that_suits(const dp__gpu *gpu, const dp__contrac
     return dp__variant_find("direct_1x1");
 }
 
+/* Whether A is read often enough, and badly enough from where it is: across its rows, or more than a cache holds. */
+static bool packing_pays(const dp__contraction *call)
+{
+    return call->table == 0 && columns_of(call) >= 256 && call->m >= 96 &&
+           (call->a.column[0] != 1 || call->m * call->depth >= 1 << 19);
+}
+
 /* Before anything was measured: by the kind of device and the size of the call. */
 static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction *call)
 {
@@ -83,6 +90,7 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     static const char *const cpu_low[] = {"direct_4x24", "direct_4x4", NULL};
     static const char *const cpu_small[] = {"direct_12x32", "direct_6x16", "direct_4x4", NULL};
     static const char *const cpu_apart[] = {"panels_12x32", "panels_6x16_k512", "panels_4x16", "direct_4x4", NULL};
+    static const char *const cpu_packed[] = {"panels_12x32_packed", "panels_6x16_packed", "panels_4x16", "direct_4x4", NULL};
     static const char *const cpu[] = {"panels_12x32", "panels_6x16", "panels_4x16", "direct_4x4", NULL};
     static const char *const software_small[] = {"direct_4x8v", "direct_4x4v", "direct_4x4", NULL};
     static const char *const software[] = {"direct_16x8v", "direct_16x16", "direct_4x4", NULL};
@@ -98,7 +106,8 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
                                 direct && call->m == 1             ? cpu_row
                                 : direct && call->m <= 8           ? cpu_low
                                 : direct && work < SMALL_WORK      ? cpu_small
-                                : call->result.column[0] != 1 ? cpu_apart
+                                : call->result.column[0] != 1      ? cpu_apart
+                                : packing_pays(call)               ? cpu_packed
                                                                    : cpu);
     }
     if (gpu->limits.type == DP_DEVICE_SOFTWARE_GPU)
@@ -221,6 +230,7 @@ static void add_defines(dp__step *step, const contract_plan *plan, const dp__con
         dp__step_define(step, "U", plan->unit);
         dp__step_define(step, "UNIT_STEP", plan->unit_step);
         dp__step_define(step, "ALONG_DEPTH", plan->along_depth);
+        dp__step_define(step, "A_PACKED", variant->packs);
     }
 }
 
@@ -335,11 +345,41 @@ static dp__contraction exchanged(const dp__contraction *call)
     return other;
 }
 
+/* A copy of A with `rows` rows a panel. */
+static dp_status run_packed(dp__gpu *gpu, const contract_plan *plan, const dp__contraction *call)
+{
+    const int64_t rows = plan->variant->rows, block = plan->variant->depth, panels = DP_CEIL_DIV(call->m, rows);
+    const int64_t batches = call->a.batch == 0 ? 1 : call->batches, size = panels * rows * call->depth;
+    dp_tensor *copy = dp__tensor_create(gpu->device, DP_F32, DP_SHAPE(batches, size));
+    if (!copy)
+        return DP_ERROR_MEMORY;
+    dp__step step = dp__step_new("contract_rows", 1, 1);
+    dp__step_define(&step, "MR", (int)rows);
+    dp__step_define(&step, "KC", (int)block);
+    dp__step_in(&step, call->a.buffer);
+    dp__step_out(&step, copy->buffer);
+    const int64_t sizes[] = {batches, call->m, call->depth};
+    for (size_t i = 0; i < DP_COUNT(sizes); i++)
+        dp__step_int(&step, sizes[i]);
+    add_view(&step, &call->a, 1);
+    step.launch.bytes = 8.0 * (double)batches * (double)size;
+    dp_status status = dp__step_run(gpu, &step, batches * panels * DP_CEIL_DIV(call->depth, block));
+    if (status == DP_OK) {
+        dp__contraction packed = *call;
+        packed.a = (dp__contraction_view){copy->buffer, copy->offset, call->a.batch == 0 ? 0 : size, 0, {1}};
+        status = plan->slices > 1 ? run_slices(gpu, plan, &packed) : launch(gpu, plan, &packed);
+    }
+    dp_tensor_release(&copy);
+    return status;
+}
+
 dp_status dp__contract_with(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
 {
     if (is_kernel(variant, "clblast"))
         return dp__contract_gemm(gpu, call);
     const contract_plan plan = make_plan(gpu, call, variant);
+    if (variant->packs)
+        return run_packed(gpu, &plan, call);
     return plan.slices > 1 ? run_slices(gpu, &plan, call) : launch(gpu, &plan, call);
 }
 

@@ -5,19 +5,19 @@
 
 #define DIRECT(name, devices, width, rows, vectors, x, y)                                                    \
     {                                                                                                        \
-        name, "contract_direct", devices, width, rows, vectors, 0, x, y                                      \
+        name, "contract_direct", devices, width, rows, vectors, 0, x, y, false                               \
     }
 #define DOT(name, devices, width, rows, columns, x)                                                          \
     {                                                                                                        \
-        name, "contract_dot", devices, width, rows, columns, 0, x, 1                                         \
+        name, "contract_dot", devices, width, rows, columns, 0, x, 1, false                                  \
     }
-#define PANELS(name, width, rows, vectors, depth)                                                            \
+#define PANELS(name, width, rows, vectors, depth, packs)                                                     \
     {                                                                                                        \
-        name, "contract_panels", DP__ON_CPU, width, rows, vectors, depth, 1, 1                               \
+        name, "contract_panels", DP__ON_CPU, width, rows, vectors, depth, 1, 1, packs                        \
     }
 #define TILES(name, rows, columns, depth, x, y)                                                              \
     {                                                                                                        \
-        name, "contract_tiles", DP__ON_GPU | DP__ON_SOFTWARE, 1, rows, columns, depth, x, y                  \
+        name, "contract_tiles", DP__ON_GPU | DP__ON_SOFTWARE, 1, rows, columns, depth, x, y, false           \
     }
 
 /* Names tell the work-item's rows x columns; of tiles the group's. */
@@ -37,11 +37,13 @@ static const dp__variant variants[] = {
     DOT("dot_4x1v", DP__ON_GPU | DP__ON_SOFTWARE, 4, 4, 1, 32),
     DOT("dot_4x2_w8", DP__ON_CPU, 8, 4, 2, 1),
     DOT("dot_4x2_w16", DP__ON_CPU, 16, 4, 2, 1),
-    PANELS("panels_6x16", 8, 6, 2, 256),
-    PANELS("panels_6x16_k512", 8, 6, 2, 512),
-    PANELS("panels_4x24", 8, 4, 3, 192),
-    PANELS("panels_4x16", 4, 4, 4, 256), /* 128-bit registers */
-    PANELS("panels_12x32", 16, 12, 2, 192), /* 512-bit registers */
+    PANELS("panels_6x16", 8, 6, 2, 256, false),
+    PANELS("panels_6x16_packed", 8, 6, 2, 256, true),
+    PANELS("panels_6x16_k512", 8, 6, 2, 512, false),
+    PANELS("panels_4x24", 8, 4, 3, 192, false),
+    PANELS("panels_4x16", 4, 4, 4, 256, false), /* 128-bit registers */
+    PANELS("panels_12x32", 16, 12, 2, 192, false),
+    PANELS("panels_12x32_packed", 16, 12, 2, 192, true), /* 512-bit registers */
     TILES("tiles_32x32", 4, 4, 16, 8, 8),
     TILES("tiles_64x64", 4, 4, 16, 16, 16),
     TILES("tiles_64x64_8x4", 8, 4, 16, 16, 8),

@@ -19,6 +19,7 @@ typedef struct dp__variant {
     int vectors;        /* NV, its vectors of columns; of tiles NR, its columns */
     int depth;          /* KC, depths that are staged at once; 0: nothing is */
     uint32_t group_x, group_y;
+    bool packs;         /* a copy of A in panels of rows is made first (cl/contract_rows.cl) */
 } dp__variant;
 
 /* All of them; *count is how many. */
