@@ -2,12 +2,15 @@
 #include "gpu/tuned.h"
 #include "gpu/source.h"
 #include "gpu/trial.h"
+#include "gpu/tune_shapes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define VERDICT_FIELDS 5
-#define PROBE_FLOPS    2e8 /* of a call that is tried as it is, because no smaller one has the same kernel */
+#define FOREIGN_FLOPS                                                                                        \
+    4e8 /* of a call that is tried for a library: it takes kernels for large products from about 2e8 on */
+#define PROBE_FLOPS 2e8 /* of a call that is tried as it is, because no smaller one has the same kernel */
 
 static const char verdict_header[] =
     "# Kernels that Dipole compared with its reference, by device, variant and hash of the source\n";
@@ -198,6 +201,25 @@ static uint64_t kernel_key(const dp__step *step)
     return hash;
 }
 
+/* Whether a variant's kernels are a library's own (gemm.c): their source is not ours to see. */
+static bool is_foreign(const dp__variant *variant)
+{
+    for (const dp__embedded_source *source = dp__embedded_sources; source->name; source++)
+        if (strcmp(source->name, variant->kernel) == 0)
+            return false;
+    return true;
+}
+
+/* A library has kernels of its own for each layout and size, which it chooses unseen: each class counts as
+ * one. */
+static uint64_t foreign_key(const dp__contraction *call, const dp__variant *variant)
+{
+    const dp__shape_class shape = dp__class_of(call);
+    char text[DP__CLASS_TEXT];
+    dp__class_print(&shape, text);
+    return add_hash(add_hash(HASH_START, variant->name, strlen(variant->name)), text, strlen(text));
+}
+
 /* The kernel of a call without its epilogue: that one is checked, a formula that is applied to its sums is
  * not part of it. */
 static void plain_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant,
@@ -211,6 +233,8 @@ static void plain_step(const dp__gpu *gpu, const dp__contraction *call, const dp
 static uint64_t call_key(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
 {
     dp__step step;
+    if (is_foreign(variant))
+        return foreign_key(call, variant);
     plain_step(gpu, call, variant, &step);
     return kernel_key(&step);
 }
@@ -298,15 +322,21 @@ static dp_status compare_all(dp__gpu *gpu, const dp__contraction *call, const dp
                              uint64_t key, bool thorough, dp__tuned_verdict *result)
 {
     bool same, right = false;
-    dp__trial_shape shape = reduced(call, variant);
+    dp__trial_shape shape = is_foreign(variant) ? dp__trial_of(call) : reduced(call, variant);
+    if (is_foreign(variant)) {
+        if (!dp__tune_shape_cut(&shape, FOREIGN_FLOPS, UINT64_MAX))
+            return DP_OK;
+        const dp__contraction small = dp__trial_call(&shape); /* where it is cut, of another class */
+        key = call_key(gpu, &small, variant);
+    }
     DP_CHECK(compare(gpu, &shape, variant, key, &same, &right));
     if (!same) {
         shape = dp__trial_of(call);
-        if (dp__trial_flops(&shape) > PROBE_FLOPS)
+        if (dp__trial_flops(&shape) > PROBE_FLOPS || is_foreign(variant))
             return DP_OK;
         DP_CHECK(compare(gpu, &shape, variant, key, &same, &right));
     }
-    if (same && right && thorough) {
+    if (same && right && thorough && !is_foreign(variant)) {
         bool same_odd;
         shape = odd(shape);
         DP_CHECK(compare(gpu, &shape, variant, key, &same_odd, &right));
@@ -380,16 +410,20 @@ dp__tuned_verdict dp__tuned_verify(dp__gpu *gpu, const dp__contraction *call, co
         return DP__TUNED_FAILED;
     if (!tuned->loaded)
         load(gpu);
-    plain_step(gpu, call, variant, &step);
-    const uint64_t key = kernel_key(&step);
+    const uint64_t key = call_key(gpu, call, variant);
     const known_kernel *known = find_known(tuned, key);
     if (known && (!thorough || known->verdict == DP__TUNED_WRONG)) {
         if (message && known->verdict == DP__TUNED_WRONG)
             snprintf(message, 256, "its result is wrong");
         return known->verdict;
     }
-    if (!source_of(gpu, &step, &source))
-        return DP__TUNED_FAILED;
+    if (is_foreign(variant)) {
+        source = key;
+    } else {
+        plain_step(gpu, call, variant, &step);
+        if (!source_of(gpu, &step, &source))
+            return DP__TUNED_FAILED;
+    }
     const verdict *old = find_verdict(tuned, source);
     dp__tuned_verdict result = old && old->right ? DP__TUNED_RIGHT : DP__TUNED_WRONG;
     if (!old || thorough) {
