@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How soon the tuner's order of candidates comes to a good one, against a random order, on logs of exhaustive runs.
+/* How soon the tuner's order of candidates comes to a good one, against a random order, on logs of exhaustive
+ * runs.
  *
  *     tuning_order [LOG...]        default: the logs that are shipped
  *
- * For each device and class of the logs: how many candidates are tried until one is within 5 % of the fastest. By the model that
- * has learnt from the other devices alone, by one that has seen this device's other classes too, by the table, and for a random
- * order the mean over all orders: with g good ones of n it is (n + 1) / (g + 1). */
+ * For each device and class of the logs: how many candidates are tried until one is within 5 % of the
+ * fastest. By the model that has learnt from the other devices alone, by one that has seen this device's
+ * other classes too, by the table, and for a random order the mean over all orders: with g good ones of n it
+ * is (n + 1) / (g + 1). */
 #include "gpu/cost_model.h"
 #include <math.h>
 #include <stdio.h>
@@ -77,7 +79,8 @@ static int tried_by_model(const dp__timings *timings, const char *without, const
         exit(1);
     const dp__model_device device = dp__model_device_in(own->timing[0]);
     for (int i = 0; i < own->count; i++)
-        score[i] = dp__model_predict(&model, &device, &own->timing[i]->shape, dp__variant_find(own->timing[i]->variant));
+        score[i] = dp__model_predict(&model, &device, &own->timing[i]->shape,
+                                     dp__variant_find(own->timing[i]->variant));
     dp__model_free(&model);
     return tried(own, score);
 }
@@ -132,7 +135,8 @@ static void print_row(const char *name, int classes, double values[ORDERS][MOST_
         for (int i = 0; i < classes; i++)
             sum += values[order][i];
         qsort(values[order], (size_t)classes, sizeof(double), ascending);
-        printf("  %5.2f %5.2f", 0.5 * (values[order][(classes - 1) / 2] + values[order][classes / 2]), sum / classes);
+        printf("  %5.2f %5.2f", 0.5 * (values[order][(classes - 1) / 2] + values[order][classes / 2]),
+               sum / classes);
     }
     putchar('\n');
 }
@@ -189,7 +193,8 @@ int main(int argc, char **argv)
             return 1;
     if (argc == 1)
         dp__shipped_timings(&timings);
-    printf("candidates tried until within 5 %% of the fastest: median and mean over classes\n%-60s %7s  %-11s  %-11s  %-11s  %-11s\n",
+    printf("candidates tried until within 5 %% of the fastest: median and mean over classes\n%-60s %7s  "
+           "%-11s  %-11s  %-11s  %-11s\n",
            "device", "classes", "new device", "new class", "table", "random");
     for (size_t t = 0; t < timings.count; t++) {
         size_t first = 0;

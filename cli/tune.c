@@ -26,8 +26,12 @@ static void keep_row(tune_rows *rows, const dp_tune_event *event)
         rows->capacity = larger;
     }
     tune_row *row = &rows->rows[rows->count++];
-    *row = (tune_row){.stage = event->stage, .seconds = event->seconds, .gflops = event->gflops,
-                      .is_default = event->is_default, .tried = event->tried, .candidates = event->candidates};
+    *row = (tune_row){.stage = event->stage,
+                      .seconds = event->seconds,
+                      .gflops = event->gflops,
+                      .is_default = event->is_default,
+                      .tried = event->tried,
+                      .candidates = event->candidates};
     snprintf(row->shape, sizeof row->shape, "%s", event->shape);
     snprintf(row->shape_class, sizeof row->shape_class, "%s", event->shape_class);
     snprintf(row->variant, sizeof row->variant, "%s", event->variant);
@@ -53,7 +57,8 @@ static void print_event(const char *id, const dp_tune_event *event)
         printf(" %s: %s", stage_name(event->stage), event->message);
     else
         printf(" %9.3f ms  %8sFLOP/s", 1e3 * event->seconds, cli_si_text(1e9 * event->gflops, rate));
-    printf("%s%s\n", event->stage == DP_TUNE_CHOSEN ? "  chosen" : "", event->is_default ? "  (default)" : "");
+    printf("%s%s\n", event->stage == DP_TUNE_CHOSEN ? "  chosen" : "",
+           event->is_default ? "  (default)" : "");
     fflush(stdout);
 }
 
@@ -122,7 +127,7 @@ static int tune_all(const cli_ids *ids, const dp_tune_options *options, bool rep
         if (ids->count > 1 && strcmp(ids->id[k], "ref") == 0)
             continue; /* "all" means those that can be tuned */
         dp_device *device = cli_open(ids->id[k]);
-        const int own = !device ? CLI_FAILED
+        const int own = !device  ? CLI_FAILED
                         : report ? tune_report(device, options, results)
                                  : tune_device(device, *options, results);
         status = own == CLI_OK ? status : own;
@@ -171,14 +176,18 @@ int cli_tune(int argc, char **argv)
          "  \"matmul 512x512x512 nt batches=8\"   M x N x K, n or t for a and b\n"
          "  \"conv2d 16x64x28x28x128x3x3 stride=2 padding=1\"  N x C x H x W x K x R x S",
          .text = &shape},
-        {"budget", "TIME", "how long it may take on each device, such as 60s or 2m; default 60s", .text = &budget},
+        {"budget", "TIME", "how long it may take on each device, such as 60s or 2m; default 60s",
+         .text = &budget},
         {"exhaustive", NULL, "every kernel for every shape, however long it takes", .flag = &tune.exhaustive},
-        {"cpu-time", NULL, "time by the CPU's seconds instead of the clock: for devices that run on the\nCPU, on a machine with other work",
+        {"cpu-time", NULL,
+         "time by the CPU's seconds instead of the clock: for devices that run on the\nCPU, on a machine "
+         "with other work",
          .flag = &tune.cpu_time},
         {"order", "ORDER", "what is tried first: model, random or table; default model", .text = &order},
         {"fresh", NULL, "learn nothing from earlier timings of the device itself", .flag = &tune.fresh},
         {"seed", "N", "of the random order", .integer = &seed, .least = 0, .most = 9e15},
-        {"file", "FILE", "the database; \"\": nothing is written; default: the user's own", .text = &tune.file},
+        {"file", "FILE", "the database; \"\": nothing is written; default: the user's own",
+         .text = &tune.file},
         {"dry-run", NULL, "tell what would be tried, in its order, and run nothing", .flag = &tune.dry_run},
         {"report", NULL,
          "how much of the fastest kernel's speed the default and a tuning reach:\n"
@@ -187,9 +196,11 @@ int cli_tune(int argc, char **argv)
     };
     const cli_command command = {
         .operands = "",
-        .summary = "Finds the fastest kernels of matrix products and convolutions on a device: tries them, compares each with\n"
+        .summary = "Finds the fastest kernels of matrix products and convolutions on a device: tries them, "
+                   "compares each with\n"
                    "the reference, times it, and keeps the fastest for later programs.",
-        .details = "The database is DIPOLE_TUNING, else $XDG_DATA_HOME/dipole/tuning.txt, else ~/.local/share/dipole/tuning.txt.\n"
+        .details = "The database is DIPOLE_TUNING, else $XDG_DATA_HOME/dipole/tuning.txt, else "
+                   "~/.local/share/dipole/tuning.txt.\n"
                    "Interrupted, it keeps what it found.\nexample: dipole tune --op matmul --budget 60s",
         .options = options,
         .option_count = CLI_COUNT(options),
@@ -204,7 +215,8 @@ int cli_tune(int argc, char **argv)
     tune.seed = (uint64_t)seed;
     tune.shapes = shape ? &shape : NULL;
     tune.shape_count = shape ? 1 : 0;
-    status = cli_expand_ids(arguments.device, &ids) ? tune_all(&ids, &tune, report, arguments.json) : CLI_FAILED;
+    status =
+        cli_expand_ids(arguments.device, &ids) ? tune_all(&ids, &tune, report, arguments.json) : CLI_FAILED;
     cli_free_ids(&ids);
     return status;
 }

@@ -29,8 +29,8 @@ typedef struct tune_listener {
 bool tune_listen(void *data, const dp_tune_event *event);
 void tune_rows_free(tune_rows *rows);
 
-/* Finds out how much of the fastest kernel's speed the default and a tuning within its budget reach: tunes from nothing, then
- * times everything. Prints it, or adds it to `json`. An exit status. */
+/* Finds out how much of the fastest kernel's speed the default and a tuning within its budget reach: tunes
+ * from nothing, then times everything. Prints it, or adds it to `json`. An exit status. */
 int tune_report(dp_device *device, const dp_tune_options *options, cJSON *json);
 
 #endif

@@ -28,7 +28,8 @@ static double speed_of(const tune_rows *rows, const char *shape, const char *var
 static const tune_row *find_row(const tune_rows *rows, const char *shape, dp_tune_stage stage, bool defaults)
 {
     for (size_t r = 0; r < rows->count; r++)
-        if (rows->rows[r].stage == stage && strcmp(rows->rows[r].shape, shape) == 0 && (!defaults || rows->rows[r].is_default))
+        if (rows->rows[r].stage == stage && strcmp(rows->rows[r].shape, shape) == 0 &&
+            (!defaults || rows->rows[r].is_default))
             return &rows->rows[r];
     return NULL;
 }
@@ -40,7 +41,9 @@ static bool judge(const tune_rows *tuned, const tune_rows *all, const tune_row *
     const tune_row *defaults = find_row(all, best->shape, DP_TUNE_MEASURED, true);
     if (!chosen || !defaults)
         return false;
-    *result = (outcome){.best = best, .tried = chosen->tried, .candidates = chosen->candidates,
+    *result = (outcome){.best = best,
+                        .tried = chosen->tried,
+                        .candidates = chosen->candidates,
                         .defaults = speed_of(all, best->shape, defaults->variant) / best->gflops,
                         .tuned = speed_of(all, best->shape, chosen->variant) / best->gflops};
     return true;
@@ -63,9 +66,9 @@ static double median(double *values, size_t count)
 static void print_outcome(const char *id, const outcome *own)
 {
     char rate[CLI_TEXT];
-    printf("%-10s %-44s %-18s %8sFLOP/s  default %3.0f %%  tuned %3.0f %%  %d of %d tried\n", id, own->best->shape,
-           own->best->variant, cli_si_text(1e9 * own->best->gflops, rate), 100 * own->defaults, 100 * own->tuned, own->tried,
-           own->candidates);
+    printf("%-10s %-44s %-18s %8sFLOP/s  default %3.0f %%  tuned %3.0f %%  %d of %d tried\n", id,
+           own->best->shape, own->best->variant, cli_si_text(1e9 * own->best->gflops, rate),
+           100 * own->defaults, 100 * own->tuned, own->tried, own->candidates);
 }
 
 static cJSON *outcome_json(const outcome *own)
@@ -83,7 +86,8 @@ static cJSON *outcome_json(const outcome *own)
 
 static int compare(const char *id, const tune_rows *tuned, const tune_rows *all, double seconds, cJSON *json)
 {
-    double *defaults = calloc(all->count + 1, sizeof *defaults), *reached = calloc(all->count + 1, sizeof *reached);
+    double *defaults = calloc(all->count + 1, sizeof *defaults),
+           *reached = calloc(all->count + 1, sizeof *reached);
     cJSON *list = json ? cJSON_CreateArray() : NULL;
     size_t count = 0;
     outcome own;
@@ -112,7 +116,8 @@ static int compare(const char *id, const tune_rows *tuned, const tune_rows *all,
             cJSON_AddItemToArray(json, device);
             list = NULL;
         } else {
-            printf("%-10s of the fastest of %zu shapes: default %.0f %% (least %.0f %%), after %.0f s of tuning %.0f %% (least "
+            printf("%-10s of the fastest of %zu shapes: default %.0f %% (least %.0f %%), after %.0f s of "
+                   "tuning %.0f %% (least "
                    "%.0f %%)\n",
                    id, count, 100 * part, 100 * defaults[0], seconds, 100 * part_tuned, 100 * reached[0]);
         }

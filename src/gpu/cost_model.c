@@ -5,23 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define F         DP__MODEL_FEATURES
-#define RIDGE     2.0  /* timings that say "no effect" for each feature */
-#define SLOWEST   -6.0 /* how much slower than the best does not matter beyond that */
-#define LIKE      0.3  /* what a timing on a device of the same vendor, type and API counts for, against the device's own, */
-#define OTHER     0.1  /* and on another device of the same type */
+#define F       DP__MODEL_FEATURES
+#define RIDGE   2.0  /* timings that say "no effect" for each feature */
+#define SLOWEST -6.0 /* how much slower than the best does not matter beyond that */
+#define LIKE                                                                                                 \
+    0.3 /* what a timing on a device of the same vendor, type and API counts for, against the device's own,  \
+         */
+#define OTHER 0.1 /* and on another device of the same type */
 
 dp__model_device dp__model_device_of(const dp__gpu *gpu)
 {
-    dp__model_device device = {.units = gpu->limits.compute_units, .vector = gpu->limits.max_vector,
-                               .group = gpu->limits.max_group_size, .local = gpu->limits.local_bytes};
+    dp__model_device device = {.units = gpu->limits.compute_units,
+                               .vector = gpu->limits.max_vector,
+                               .group = gpu->limits.max_group_size,
+                               .local = gpu->limits.local_bytes};
     dp__device_key(&gpu->device->info, device.key);
     return device;
 }
 
 dp__model_device dp__model_device_in(const dp__timing *timing)
 {
-    dp__model_device device = {.units = timing->units, .vector = timing->vector, .group = timing->group, .local = timing->local};
+    dp__model_device device = {
+        .units = timing->units, .vector = timing->vector, .group = timing->group, .local = timing->local};
     snprintf(device.key, sizeof device.key, "%s", timing->device);
     return device;
 }
@@ -45,13 +50,21 @@ static const dp__variant *safe_of(const dp__model_device *device, const dp__shap
     gpu.limits = (dp__gpu_limits){.type = has_type(device, "cpu")        ? DP_DEVICE_CPU
                                           : has_type(device, "software") ? DP_DEVICE_SOFTWARE_GPU
                                                                          : DP_DEVICE_DISCRETE_GPU,
-                                  .max_group_size = device->group, .max_group_dim = {device->group, device->group, 64},
-                                  .local_bytes = device->local, .max_vector = device->vector, .compute_units = device->units,
-                                  .max_tensor_bytes = (uint64_t)1 << 31, .max_bindings = 16, .subgroup_size = 32};
+                                  .max_group_size = device->group,
+                                  .max_group_dim = {device->group, device->group, 64},
+                                  .local_bytes = device->local,
+                                  .max_vector = device->vector,
+                                  .compute_units = device->units,
+                                  .max_tensor_bytes = (uint64_t)1 << 31,
+                                  .max_bindings = 16,
+                                  .subgroup_size = 32};
     const int64_t n = (int64_t)1 << shape->n, row = (int64_t)1 << DP_MIN2(shape->row, shape->n);
     const bool wide = shape->b == 'n';
-    dp__contraction call = {.batches = (int64_t)1 << shape->batches, .m = (int64_t)1 << shape->m, .n = {row, n / row, 1},
-                            .depth = (int64_t)1 << shape->k, .table = (int)shape->kind};
+    dp__contraction call = {.batches = (int64_t)1 << shape->batches,
+                            .m = (int64_t)1 << shape->m,
+                            .n = {row, n / row, 1},
+                            .depth = (int64_t)1 << shape->k,
+                            .table = (int)shape->kind};
     call.a.column[0] = shape->a == 'n' ? 1 : call.m;
     call.b.column[0] = wide ? 1 : call.depth;
     call.b.step = wide ? n : 1;
@@ -70,8 +83,8 @@ static int type_of(const dp__model_device *device)
     return has_type(device, "cpu") ? 0 : has_type(device, "software") ? 1 : 2;
 }
 
-/* Before any measurement: variants like the safe choice are good, and what is computed in vain costs what it takes. The first
- * features are these. */
+/* Before any measurement: variants like the safe choice are good, and what is computed in vain costs what it
+ * takes. The first features are these. */
 enum { SAFE, SAFE_KERNEL, UNLIKE_SAFE, WASTE_ROWS, WASTE_COLUMNS, EXPECTED };
 static const double expected[EXPECTED] = {0.5, 0.5, -0.3, -0.7, -0.7};
 
@@ -101,7 +114,8 @@ static int variant_features(const dp__variant *variant, double x[])
 }
 
 /* All features: of the variant on each type of device, and of how it fits the class and the device. */
-static void features(const dp__model_device *device, const dp__shape_class *shape, const dp__variant *variant, double x[F])
+static void features(const dp__model_device *device, const dp__shape_class *shape, const dp__variant *variant,
+                     double x[F])
 {
     double own[12]; /* direct, panels, tiles, dot, width, work, what is read, group, several vectors */
     const int count = variant_features(variant, own);
@@ -162,7 +176,8 @@ static void solve(double a[F][F], double b[F])
     }
 }
 
-/* log2 of a timing's speed against the best of its device and class; NaN where its variant is not in the table. */
+/* log2 of a timing's speed against the best of its device and class; NaN where its variant is not in the
+ * table. */
 static double target(const dp__timings *timings, const dp__timing *own)
 {
     double best = 0;
@@ -171,7 +186,8 @@ static double target(const dp__timings *timings, const dp__timing *own)
         if (dp__class_equal(&other->shape, &own->shape) && strcmp(other->device, own->device) == 0)
             best = fmax(best, other->gflops);
     }
-    return dp__variant_find(own->variant) && own->gflops > 0 ? fmax(log2(own->gflops / best), SLOWEST) : (double)NAN;
+    return dp__variant_find(own->variant) && own->gflops > 0 ? fmax(log2(own->gflops / best), SLOWEST)
+                                                             : (double)NAN;
 }
 
 static double product(const double a[F], const double b[F])
@@ -186,7 +202,7 @@ bool dp__model_train(dp__model *model, const dp__timings *timings, const char *w
 {
     *model = (dp__model){.timings = timings, .rest = dp__alloc(timings->count, sizeof *model->rest)};
     double(*a)[F] = dp__alloc(F, sizeof *a), x[F];
-    double (*known)[F] = dp__alloc(timings->count, sizeof *known);
+    double(*known)[F] = dp__alloc(timings->count, sizeof *known);
     if (!model->rest || !a || !known) {
         dp__free(a);
         dp__free(known);

@@ -11,8 +11,9 @@
 #define TIMING_FIELDS 7
 #define KEY_PARTS     5
 
-static const char header[] = "# Dipole's tuning database, version 1; docs/tuning.md tells of it\n"
-                             "# device | class | variant | speed | library and kernel | date | where it comes from\n";
+static const char header[] =
+    "# Dipole's tuning database, version 1; docs/tuning.md tells of it\n"
+    "# device | class | variant | speed | library and kernel | date | where it comes from\n";
 
 static bool copy(char *to, size_t size, const char *from)
 {
@@ -63,9 +64,11 @@ static bool read_entry(const dp__line *line, dp__entry *entry)
 {
     *entry = (dp__entry){0};
     return line->fields == ENTRY_FIELDS && copy(entry->device, sizeof entry->device, line->field[0]) &&
-           dp__class_parse(line->field[1], &entry->shape) && copy(entry->variant, sizeof entry->variant, line->field[2]) &&
+           dp__class_parse(line->field[1], &entry->shape) &&
+           copy(entry->variant, sizeof entry->variant, line->field[2]) &&
            read_number(line->field[3], "GFLOP/s", &entry->gflops) && read_library(line->field[4], entry) &&
-           read_date(line->field[5], entry->date) && copy(entry->provenance, sizeof entry->provenance, line->field[6]);
+           read_date(line->field[5], entry->date) &&
+           copy(entry->provenance, sizeof entry->provenance, line->field[6]);
 }
 
 typedef struct entry_reader {
@@ -85,7 +88,8 @@ static bool add_entry(void *data, const dp__line *line)
     dp__entries *entries = reader->entries;
     entry.shipped = reader->shipped;
     for (size_t i = reader->first; i < entries->count; i++)
-        if (strcmp(entries->list[i].device, entry.device) == 0 && dp__class_equal(&entries->list[i].shape, &entry.shape)) {
+        if (strcmp(entries->list[i].device, entry.device) == 0 &&
+            dp__class_equal(&entries->list[i].shape, &entry.shape)) {
             entries->list[i] = entry;
             return true;
         }
@@ -96,7 +100,8 @@ static bool add_entry(void *data, const dp__line *line)
     return true;
 }
 
-size_t dp__entries_parse(dp__entries *entries, const char *text, size_t length, bool shipped, size_t *first_bad)
+size_t dp__entries_parse(dp__entries *entries, const char *text, size_t length, bool shipped,
+                         size_t *first_bad)
 {
     entry_reader reader = {entries, entries->count, shipped};
     return dp__lines_read(text, length, add_entry, &reader, first_bad);
@@ -107,8 +112,8 @@ void dp__entry_print(const dp__entry *entry, dp__text *text)
     char shape[DP__CLASS_TEXT], speed[40] = "-";
     if (entry->gflops > 0)
         snprintf(speed, sizeof speed, "%.4g GFLOP/s", entry->gflops);
-    dp__text_add(text, "%s | %s | %s | %s | %s", entry->device, dp__class_print(&entry->shape, shape), entry->variant, speed,
-                 entry->library);
+    dp__text_add(text, "%s | %s | %s | %s | %s", entry->device, dp__class_print(&entry->shape, shape),
+                 entry->variant, speed, entry->library);
     if (entry->source)
         dp__text_add(text, " %016llx", (unsigned long long)entry->source);
     dp__text_add(text, " | %s | %s\n", entry->date, entry->provenance);
@@ -149,8 +154,8 @@ static void add_part(dp__text *key, const char *name)
 
 void dp__device_key(const dp_device_info *info, char key[DP__DEVICE_KEY])
 {
-    const char *const part[KEY_PARTS] = {info->backend, dp_device_type_name(info->type), info->vendor, info->name,
-                                         info->driver};
+    const char *const part[KEY_PARTS] = {info->backend, dp_device_type_name(info->type), info->vendor,
+                                         info->name, info->driver};
     dp__text text = {0};
     for (int p = 0; p < KEY_PARTS; p++) {
         dp__text_add(&text, "%s", p ? "/" : "");
@@ -212,8 +217,9 @@ int dp__device_distance(const char *pattern, const char *key)
     return same_part(pattern, key, 0) ? 1 : 2;
 }
 
-/* A device's own entries before others', measured before derived ones, the user's before shipped ones, near classes before far
- * ones. An entry whose class is a power of two nearer is worth more than one that is the user's. */
+/* A device's own entries before others', measured before derived ones, the user's before shipped ones, near
+ * classes before far ones. An entry whose class is a power of two nearer is worth more than one that is the
+ * user's. */
 static double rank(const dp__entry *entry, const char *device, const dp__shape_class *shape)
 {
     const int other = entry->other ? entry->other - 1 : dp__device_distance(entry->device, device);
@@ -236,8 +242,8 @@ void dp__entries_narrow(dp__entries *entries, const char *device)
     entries->count = kept;
 }
 
-const dp__entry *dp__entries_find(const dp__entries *entries, const char *device, const dp__shape_class *shape,
-                                  dp__entry_filter *usable, void *data)
+const dp__entry *dp__entries_find(const dp__entries *entries, const char *device,
+                                  const dp__shape_class *shape, dp__entry_filter *usable, void *data)
 {
     const dp__entry *best = NULL;
     double least = INFINITY;
@@ -256,8 +262,8 @@ static bool read_limits(const char *text, dp__timing *timing)
 {
     unsigned long long local;
     int end = 0;
-    if (sscanf(text, "units=%u vector=%u group=%u local=%llu%n", &timing->units, &timing->vector, &timing->group, &local,
-               &end) != 4 ||
+    if (sscanf(text, "units=%u vector=%u group=%u local=%llu%n", &timing->units, &timing->vector,
+               &timing->group, &local, &end) != 4 ||
         text[end])
         return false;
     timing->local = local;
@@ -270,7 +276,8 @@ static bool add_timing(void *data, const dp__line *line)
     dp__timing timing = {0};
     if (line->fields != TIMING_FIELDS || !copy(timing.device, sizeof timing.device, line->field[0]) ||
         !read_limits(line->field[1], &timing) || !dp__class_parse(line->field[2], &timing.shape) ||
-        !copy(timing.variant, sizeof timing.variant, line->field[3]) || !read_number(line->field[4], "s", &timing.seconds) ||
+        !copy(timing.variant, sizeof timing.variant, line->field[3]) ||
+        !read_number(line->field[4], "s", &timing.seconds) ||
         !read_number(line->field[5], "GFLOP/s", &timing.gflops) || !read_date(line->field[6], timing.date))
         return false;
     if (dp__grow(&timings->list, &timings->capacity, timings->count + 1, sizeof *timings->list))
@@ -288,9 +295,10 @@ size_t dp__timings_parse(dp__timings *timings, const char *text, size_t length)
 void dp__timing_print(const dp__timing *timing, dp__text *text)
 {
     char shape[DP__CLASS_TEXT];
-    dp__text_add(text, "%s | units=%u vector=%u group=%u local=%llu | %s | %s | %.4g s | %.4g GFLOP/s | %s\n", timing->device,
-                 timing->units, timing->vector, timing->group, (unsigned long long)timing->local,
-                 dp__class_print(&timing->shape, shape), timing->variant, timing->seconds, timing->gflops, timing->date);
+    dp__text_add(text, "%s | units=%u vector=%u group=%u local=%llu | %s | %s | %.4g s | %.4g GFLOP/s | %s\n",
+                 timing->device, timing->units, timing->vector, timing->group,
+                 (unsigned long long)timing->local, dp__class_print(&timing->shape, shape), timing->variant,
+                 timing->seconds, timing->gflops, timing->date);
 }
 
 void dp__timings_free(dp__timings *timings)

@@ -10,8 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_BYTES   ((size_t)16 << 20)
-#define LOCK_TRIES   200 /* of 10 ms each; then it is written without the lock: no reader sees a half-written file even so */
+#define MOST_BYTES ((size_t)16 << 20)
+#define LOCK_TRIES                                                                                           \
+    200 /* of 10 ms each; then it is written without the lock: no reader sees a half-written file even so */
 #define DEEPEST_PATH 4096
 
 void dp__line_split(dp__line *line, const char *text, size_t length)
@@ -254,7 +255,8 @@ static bool replace(const char *path, const dp__text *text, char message[256])
     return false;
 }
 
-/* That a file is made beside it is what counts: rename does not care whether the old one is read-only, so that is asked for. */
+/* That a file is made beside it is what counts: rename does not care whether the old one is read-only, so
+ * that is asked for. */
 bool dp__line_file_writable(const char *path, char message[256])
 {
     struct stat status;

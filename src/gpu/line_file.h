@@ -24,17 +24,19 @@ typedef struct dp__line {
 typedef bool dp__line_reader(void *data, const dp__line *line);
 
 void dp__line_split(dp__line *line, const char *text, size_t length);
-/* Gives every line of the text to the reader. Returns how many were no records; *first_bad (may be NULL) is the number of the
- * first of them, from 1. */
+/* Gives every line of the text to the reader. Returns how many were no records; *first_bad (may be NULL) is
+ * the number of the first of them, from 1. */
 size_t dp__lines_read(const char *text, size_t length, dp__line_reader *read, void *data, size_t *first_bad);
 
-/* The file's text, NUL-terminated, to be freed; NULL where there is none or memory is out. At most 16 MiB are read. */
+/* The file's text, NUL-terminated, to be freed; NULL where there is none or memory is out. At most 16 MiB are
+ * read. */
 char *dp__line_file_read(const char *path, size_t *length);
 
-/* Puts new records into the file: it is read again, records of the same first `key_fields` fields are replaced, records that
- * `check` refuses are dropped, comments stay, and all is sorted. The whole is written to a temporary file that then takes the
- * place of the old one, so that a reader sees the one or the other; writers wait for each other by a lock beside it. Folders are
- * made. Returns false with the reason in `message`. */
+/* Puts new records into the file: it is read again, records of the same first `key_fields` fields are
+ * replaced, records that `check` refuses are dropped, comments stay, and all is sorted. The whole is written
+ * to a temporary file that then takes the place of the old one, so that a reader sees the one or the other;
+ * writers wait for each other by a lock beside it. Folders are made. Returns false with the reason in
+ * `message`. */
 bool dp__line_file_merge(const char *path, const char *header, const dp__text *records, int key_fields,
                          dp__line_reader *check, char message[256]);
 

@@ -19,19 +19,25 @@ dp__shape_class dp__class_of(const dp__contraction *call)
     const int64_t n = call->n[0] * call->n[1] * call->n[2];
     const bool columns = call->b.column[0] == 1 && !(call->table && call->along_depth > 0);
     const bool depths = call->table ? call->along_depth > 0 : call->b.step == 1;
-    return (dp__shape_class){
-        .kind = call->table == 1 ? DP__CONV : call->table == 2 ? DP__CONV_WEIGHTS : DP__MATMUL,
-        .a = call->table == 2 || call->a.column[0] == 1 ? 'n' : 't',
-        .b = columns ? 'n' : depths ? 't' : 's',
-        .result = call->result.column[0] == 1 ? 'n' : 's',
-        .m = exponent(call->m), .n = exponent(n), .row = exponent(call->table ? call->n[0] : n),
-        .k = exponent(call->depth), .batches = exponent(call->batches)};
+    return (dp__shape_class){.kind = call->table == 1   ? DP__CONV
+                                     : call->table == 2 ? DP__CONV_WEIGHTS
+                                                        : DP__MATMUL,
+                             .a = call->table == 2 || call->a.column[0] == 1 ? 'n' : 't',
+                             .b = columns  ? 'n'
+                                  : depths ? 't'
+                                           : 's',
+                             .result = call->result.column[0] == 1 ? 'n' : 's',
+                             .m = exponent(call->m),
+                             .n = exponent(n),
+                             .row = exponent(call->table ? call->n[0] : n),
+                             .k = exponent(call->depth),
+                             .batches = exponent(call->batches)};
 }
 
 bool dp__class_equal(const dp__shape_class *a, const dp__shape_class *b)
 {
-    return a->kind == b->kind && a->a == b->a && a->b == b->b && a->result == b->result && a->m == b->m && a->n == b->n && a->row == b->row &&
-           a->k == b->k && a->batches == b->batches;
+    return a->kind == b->kind && a->a == b->a && a->b == b->b && a->result == b->result && a->m == b->m &&
+           a->n == b->n && a->row == b->row && a->k == b->k && a->batches == b->batches;
 }
 
 double dp__class_distance(const dp__shape_class *a, const dp__shape_class *b)
@@ -49,8 +55,9 @@ const char *dp__class_print(const dp__shape_class *shape, char text[DP__CLASS_TE
     char row[24] = "";
     if (shape->kind != DP__MATMUL)
         snprintf(row, sizeof row, " row=%ld", 1L << shape->row);
-    snprintf(text, DP__CLASS_TEXT, "%s %c%c%c m=%ld n=%ld%s k=%ld batches=%ld", kind_names[shape->kind], shape->a, shape->b, shape->result,
-             1L << shape->m, 1L << shape->n, row, 1L << shape->k, 1L << shape->batches);
+    snprintf(text, DP__CLASS_TEXT, "%s %c%c%c m=%ld n=%ld%s k=%ld batches=%ld", kind_names[shape->kind],
+             shape->a, shape->b, shape->result, 1L << shape->m, 1L << shape->n, row, 1L << shape->k,
+             1L << shape->batches);
     return text;
 }
 

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Classes of contractions that the same kernel variant is expected to suit: what they are, how their matrices lie in memory, and
- * their sizes to the nearest power of two. */
+/* Classes of contractions that the same kernel variant is expected to suit: what they are, how their matrices
+ * lie in memory, and their sizes to the nearest power of two. */
 #ifndef DP_GPU_SHAPE_CLASS_H
 #define DP_GPU_SHAPE_CLASS_H
 
 #include "gpu/contraction.h"
 
 /* By the table of the contraction: 0, 1, 2. */
-typedef enum dp__contraction_kind { DP__MATMUL, DP__CONV, DP__CONV_WEIGHTS, DP__CONTRACTION_KINDS } dp__contraction_kind;
+typedef enum dp__contraction_kind {
+    DP__MATMUL,
+    DP__CONV,
+    DP__CONV_WEIGHTS,
+    DP__CONTRACTION_KINDS
+} dp__contraction_kind;
 
-/* `a`: 'n' where neighbours of A are depths, else 't'. `b`: 'n' where neighbours of B are columns, 't' where they are depths, else
- * 's'. `result`: 'n' where neighbours of the result are columns, else 's'. Sizes are exponents of two. `row` is the innermost axis of the columns, for convolutions; of a product it is `n`. */
+/* `a`: 'n' where neighbours of A are depths, else 't'. `b`: 'n' where neighbours of B are columns, 't' where
+ * they are depths, else 's'. `result`: 'n' where neighbours of the result are columns, else 's'. Sizes are
+ * exponents of two. `row` is the innermost axis of the columns, for convolutions; of a product it is `n`. */
 typedef struct dp__shape_class {
     dp__contraction_kind kind;
     char a, b, result;

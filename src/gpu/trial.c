@@ -50,7 +50,8 @@ double dp__trial_flops(const dp__trial_shape *shape)
 
 uint64_t dp__trial_bytes(const dp__trial_shape *shape)
 {
-    const int64_t a = shape->batches * shape->m * shape->depth, result = shape->batches * shape->m * columns_of(shape) * DP_MAX2(shape->apart, 1);
+    const int64_t a = shape->batches * shape->m * shape->depth,
+                  result = shape->batches * shape->m * columns_of(shape) * DP_MAX2(shape->apart, 1);
     return 4 * (uint64_t)(a + b_size(shape) + 2 * result + 2 * shape->depth);
 }
 
@@ -61,7 +62,10 @@ static int64_t taps_of(int64_t depth)
 
 dp__trial_shape dp__trial_of(const dp__contraction *call)
 {
-    dp__trial_shape shape = {.table = call->table, .batches = call->batches, .m = call->m, .depth = call->depth,
+    dp__trial_shape shape = {.table = call->table,
+                             .batches = call->batches,
+                             .m = call->m,
+                             .depth = call->depth,
                              .a_turned = call->table != 2 && call->a.column[0] != 1};
     memcpy(shape.n, call->n, sizeof shape.n);
     const int64_t apart = call->b.column[0], along = call->along_depth;
@@ -116,19 +120,29 @@ static void set_b(const dp__trial_shape *shape, dp__contraction *call)
 /* Results: [batches, m, n], of a convolution [batches, images, m, pixels]. */
 static dp__contraction_view result_view(const dp__trial_shape *shape)
 {
-    const int64_t apart = DP_MAX2(shape->apart, 1), pixels = shape->n[0] * shape->n[1] * apart, n = columns_of(shape) * apart;
+    const int64_t apart = DP_MAX2(shape->apart, 1), pixels = shape->n[0] * shape->n[1] * apart,
+                  n = columns_of(shape) * apart;
     const bool images = shape->table == 1 && shape->n[2] > 1;
-    return (dp__contraction_view){.batch = shape->m * n, .step = images ? pixels : n,
-                                  .column = {apart, shape->n[0] * apart, images ? shape->m * pixels : pixels}};
+    return (dp__contraction_view){
+        .batch = shape->m * n,
+        .step = images ? pixels : n,
+        .column = {apart, shape->n[0] * apart, images ? shape->m * pixels : pixels}};
 }
 
 dp__contraction dp__trial_call(const dp__trial_shape *shape)
 {
-    dp__contraction call = {.batches = shape->batches, .m = shape->m, .n = {shape->n[0], shape->n[1], shape->n[2]},
-                            .depth = shape->depth, .alpha = 1, .table = shape->table,
+    dp__contraction call = {.batches = shape->batches,
+                            .m = shape->m,
+                            .n = {shape->n[0], shape->n[1], shape->n[2]},
+                            .depth = shape->depth,
+                            .alpha = 1,
+                            .table = shape->table,
                             .along_depth = shape->table ? shape->along : 0};
-    call.a = (dp__contraction_view){.batch = shape->m * shape->depth, .step = shape->a_turned ? 1 : shape->depth,
-                                    .column = {shape->table == 2 ? 0 : shape->a_turned ? shape->m : 1}};
+    call.a = (dp__contraction_view){.batch = shape->m * shape->depth,
+                                    .step = shape->a_turned ? 1 : shape->depth,
+                                    .column = {shape->table == 2 ? 0
+                                               : shape->a_turned ? shape->m
+                                                                 : 1}};
     set_b(shape, &call);
     call.c = call.result = result_view(shape);
     return call;
@@ -212,7 +226,7 @@ static float *download(dp__gpu *gpu, const dp_tensor *tensor)
 /* What a check works on. */
 typedef struct sums {
     const float *a, *b;
-    int64_t *place; /* of each column in B */
+    int64_t *place;          /* of each column in B */
     double *sum, *magnitude; /* of a row */
 } sums;
 
@@ -237,8 +251,8 @@ static void add_row(const dp__trial *trial, sums *own, int64_t batch, int64_t ro
     }
 }
 
-/* As in the reference's bound of a product: any order of the products and their sums, and a rounding each for alpha, beta and
- * their sum; what denormal numbers may lose. */
+/* As in the reference's bound of a product: any order of the products and their sums, and a rounding each for
+ * alpha, beta and their sum; what denormal numbers may lose. */
 static bool is_within(const dp__contraction *call, double sum, double magnitude, double c, float result)
 {
     const double alpha = (double)call->alpha, beta = (double)call->beta, roundings = (double)call->depth + 3;
@@ -254,15 +268,16 @@ static bool row_is_right(const dp__trial *trial, const dp__contraction *call, co
     const dp__contraction_view *view = &call->result;
     for (int64_t j = 0; j < columns_of(&trial->shape); j++) {
         const int64_t j0 = j % call->n[0], j1 = j / call->n[0] % call->n[1], j2 = j / call->n[0] / call->n[1];
-        const int64_t at = batch * view->batch + row * view->step + j0 * view->column[0] + j1 * view->column[1] +
-                           j2 * view->column[2];
+        const int64_t at = batch * view->batch + row * view->step + j0 * view->column[0] +
+                           j1 * view->column[1] + j2 * view->column[2];
         if (!is_within(call, own->sum[j], own->magnitude[j], (double)c[at], result[at]))
             return false;
     }
     return true;
 }
 
-static bool all_right(const dp__trial *trial, const dp__contraction scaled, sums *own, const float *c, float *const result[2])
+static bool all_right(const dp__trial *trial, const dp__contraction scaled, sums *own, const float *c,
+                      float *const result[2])
 {
     for (int64_t j = 0; j < columns_of(&trial->shape); j++) {
         const dp__contraction *call = &trial->call;
@@ -286,12 +301,14 @@ dp_status dp__trial_check(dp__gpu *gpu, dp__trial *trial, const dp__variant *var
     scaled.beta = 0.25f;
     const size_t n = (size_t)columns_of(&trial->shape);
     float *result[2] = {NULL, NULL}, *a = NULL, *b = NULL, *c = NULL;
-    sums own = {.place = dp__alloc(n, sizeof *own.place), .sum = dp__alloc(n, sizeof *own.sum),
+    sums own = {.place = dp__alloc(n, sizeof *own.place),
+                .sum = dp__alloc(n, sizeof *own.sum),
                 .magnitude = dp__alloc(n, sizeof *own.magnitude)};
     *right = false;
-    dp_status status = own.place && own.sum && own.magnitude
-                           ? DP_OK
-                           : dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for a check of %zu columns", n);
+    dp_status status =
+        own.place && own.sum && own.magnitude
+            ? DP_OK
+            : dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for a check of %zu columns", n);
     for (int run = 0; status == DP_OK && run < 2; run++) {
         status = dp__contract_with(gpu, run ? &scaled : &trial->call, variant);
         if (status == DP_OK && !(result[run] = download(gpu, trial->result)))

@@ -7,7 +7,8 @@
 
 #define LARGEST (1 << 20) /* of a size */
 
-/* What the benchmarks measure: square, batched, transposed and thin products, layers of DCGAN and of ResNet-50. */
+/* What the benchmarks measure: square, batched, transposed and thin products, layers of DCGAN and of
+ * ResNet-50. */
 const char *const dp__tune_shapes[] = {
     "matmul 512x512x512",
     "matmul 1024x1024x1024",
@@ -63,7 +64,8 @@ static bool read_option(const char *word, const char *name, int64_t least, int64
 
 static bool read_matmul(const int64_t size[7], const char *const *word, int words, dp__trial_shape *shape)
 {
-    *shape = (dp__trial_shape){.batches = 1, .m = size[0], .n = {size[1], 1, 1}, .depth = size[2], .column = 1};
+    *shape =
+        (dp__trial_shape){.batches = 1, .m = size[0], .n = {size[1], 1, 1}, .depth = size[2], .column = 1};
     for (int w = 0; w < words; w++) {
         const bool layout = strlen(word[w]) == 2 && strspn(word[w], "nt") == 2;
         if (!layout && !read_option(word[w], "batches", 1, LARGEST, &shape->batches))
@@ -76,13 +78,15 @@ static bool read_matmul(const int64_t size[7], const char *const *word, int word
     return true;
 }
 
-/* As contractions: forward m are the filters and columns the pixels; of the gradient to the input m are the channels, and the
- * pixels that a step of the stride leaves together; of the gradient to the weights columns are the weights and depths the pixels. */
+/* As contractions: forward m are the filters and columns the pixels; of the gradient to the input m are the
+ * channels, and the pixels that a step of the stride leaves together; of the gradient to the weights columns
+ * are the weights and depths the pixels. */
 static bool read_conv(int op, const int64_t s[7], const char *const *word, int words, dp__trial_shape *shape)
 {
     int64_t stride = 1, padding = (s[5] - 1) / 2;
     for (int w = 0; w < words; w++)
-        if (!read_option(word[w], "stride", 1, 16, &stride) && !read_option(word[w], "padding", 0, 64, &padding))
+        if (!read_option(word[w], "stride", 1, 16, &stride) &&
+            !read_option(word[w], "padding", 0, 64, &padding))
             return false;
     if ((double)s[0] * (double)s[1] * (double)s[2] * (double)s[3] > 2147483647.0 || s[5] > 64 || s[6] > 64)
         return false;
@@ -91,16 +95,31 @@ static bool read_conv(int op, const int64_t s[7], const char *const *word, int w
         return false;
     const int64_t p = height / stride + 1, q = width / stride + 1;
     if (op == 1) {
-        *shape = (dp__trial_shape){.table = 1, .batches = 1, .m = s[4], .n = {q, p, s[0]}, .depth = s[1] * s[5] * s[6],
-                                   .column = (int)stride, .taps = s[5] == s[6] ? s[5] * s[6] : 0};
+        *shape = (dp__trial_shape){.table = 1,
+                                   .batches = 1,
+                                   .m = s[4],
+                                   .n = {q, p, s[0]},
+                                   .depth = s[1] * s[5] * s[6],
+                                   .column = (int)stride,
+                                   .taps = s[5] == s[6] ? s[5] * s[6] : 0};
     } else if (op == 2) {
         const int64_t r = DP_CEIL_DIV(s[5], stride), t = DP_CEIL_DIV(s[6], stride);
-        *shape = (dp__trial_shape){.table = 1, .batches = 1, .m = s[1], .depth = s[4] * r * t, .column = 1,
+        *shape = (dp__trial_shape){.table = 1,
+                                   .batches = 1,
+                                   .m = s[1],
+                                   .depth = s[4] * r * t,
+                                   .column = 1,
                                    .n = {DP_CEIL_DIV(s[3], stride), DP_CEIL_DIV(s[2], stride), s[0]},
-                                   .taps = r == t ? r * t : 0, .apart = (int)stride};
+                                   .taps = r == t ? r * t : 0,
+                                   .apart = (int)stride};
     } else {
-        *shape = (dp__trial_shape){.table = 2, .batches = 1, .m = s[4], .n = {s[6], s[5], s[1]}, .depth = s[0] * p * q,
-                                   .column = 1, .along = (int)stride};
+        *shape = (dp__trial_shape){.table = 2,
+                                   .batches = 1,
+                                   .m = s[4],
+                                   .n = {s[6], s[5], s[1]},
+                                   .depth = s[0] * p * q,
+                                   .column = 1,
+                                   .along = (int)stride};
     }
     return true;
 }
@@ -108,9 +127,11 @@ static bool read_conv(int op, const int64_t s[7], const char *const *word, int w
 /* Whether all tensors of it have fewer than 2^31 elements, as all have. */
 static bool is_possible(const dp__trial_shape *shape)
 {
-    const double columns = (double)shape->n[0] * (double)shape->n[1] * (double)shape->n[2], most = 2147483647.0;
+    const double columns = (double)shape->n[0] * (double)shape->n[1] * (double)shape->n[2],
+                 most = 2147483647.0;
     const double m = (double)shape->m, depth = (double)shape->depth, batches = (double)shape->batches;
-    return batches * m * depth <= most && batches * m * columns * DP_MAX2(shape->apart, 1) <= most && (shape->table || batches * depth * columns <= most);
+    return batches * m * depth <= most && batches * m * columns * DP_MAX2(shape->apart, 1) <= most &&
+           (shape->table || batches * depth * columns <= most);
 }
 
 bool dp__tune_shape_is(const char *text, const char *op)
@@ -171,8 +192,8 @@ bool dp__tune_shape_cut(dp__trial_shape *shape, double flops, uint64_t bytes)
             shape->taps = 0;
             continue;
         }
-        if (!halve(&shape->m, 1) && !halve(&shape->n[0], 1) && !halve(&shape->n[2], 1) && !halve(&shape->n[1], 1) &&
-            !halve(&shape->depth, 1))
+        if (!halve(&shape->m, 1) && !halve(&shape->n[0], 1) && !halve(&shape->n[2], 1) &&
+            !halve(&shape->n[1], 1) && !halve(&shape->depth, 1))
             return false;
     }
     return true;

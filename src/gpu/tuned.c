@@ -2,14 +2,18 @@
 #include "gpu/tuned.h"
 #include "gpu/source.h"
 #include "gpu/trial.h"
+#include "gpu/tune_shapes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define VERDICT_FIELDS 5
-#define PROBE_FLOPS    2e8 /* of a call that is tried as it is, because no smaller one has the same kernel */
+#define FOREIGN_FLOPS                                                                                        \
+    4e8 /* of a call that is tried for a library: it takes kernels for large products from about 2e8 on */
+#define PROBE_FLOPS 2e8 /* of a call that is tried as it is, because no smaller one has the same kernel */
 
-static const char verdict_header[] = "# Kernels that Dipole compared with its reference, by device, variant and hash of the source\n";
+static const char verdict_header[] =
+    "# Kernels that Dipole compared with its reference, by device, variant and hash of the source\n";
 
 /* A kernel that was compared with the reference, by the hash of its source. */
 typedef struct verdict {
@@ -47,8 +51,8 @@ static uint64_t add_hash(uint64_t hash, const char *text, size_t length)
 uint64_t dp__variant_source(const dp__variant *variant, bool glsl)
 {
     char parameters[128];
-    snprintf(parameters, sizeof parameters, "%d %d %d %d %u %u", variant->width, variant->rows, variant->vectors,
-             variant->depth, variant->group_x, variant->group_y);
+    snprintf(parameters, sizeof parameters, "%d %d %d %d %u %u", variant->width, variant->rows,
+             variant->vectors, variant->depth, variant->group_x, variant->group_y);
     uint64_t hash = add_hash(HASH_START, parameters, strlen(parameters));
     for (const dp__embedded_source *source = dp__embedded_sources; source->name; source++)
         if (strcmp(source->name, variant->kernel) == 0 && (strcmp(source->dialect, "comp") == 0) == glsl)
@@ -94,7 +98,8 @@ static bool add_verdict(void *data, const dp__line *line)
     if (!read_verdict(line, &new.source, &new.right))
         return false;
     if (tuned && strcmp(line->field[0], tuned->device) == 0 &&
-        dp__grow(&tuned->verdicts, &tuned->verdict_capacity, tuned->verdict_count + 1, sizeof *tuned->verdicts))
+        dp__grow(&tuned->verdicts, &tuned->verdict_capacity, tuned->verdict_count + 1,
+                 sizeof *tuned->verdicts))
         tuned->verdicts[tuned->verdict_count++] = new;
     return true;
 }
@@ -105,8 +110,9 @@ bool dp__tuned_save_verdicts(dp__gpu *gpu, char message[256])
     dp__text path = {0};
     if (!tuned || tuned->new_verdicts.length == 0)
         return true;
-    const bool saved = !dp__database_path(".verified", &path) || /* there is no place for it */
-                       dp__line_file_merge(path.data, verdict_header, &tuned->new_verdicts, 3, add_verdict, message);
+    const bool saved =
+        !dp__database_path(".verified", &path) || /* there is no place for it */
+        dp__line_file_merge(path.data, verdict_header, &tuned->new_verdicts, 3, add_verdict, message);
     dp__text_free(&path);
     dp__text_free(&tuned->new_verdicts);
     return saved;
@@ -115,8 +121,10 @@ bool dp__tuned_save_verdicts(dp__gpu *gpu, char message[256])
 static void warn(const char *path, size_t bad, size_t first)
 {
     if (bad > 0)
-        fprintf(stderr, "dipole: %s: %zu line%s of it cannot be understood and %s passed over, the first is line %zu\n", path,
-                bad, bad > 1 ? "s" : "", bad > 1 ? "are" : "is", first);
+        fprintf(
+            stderr,
+            "dipole: %s: %zu line%s of it cannot be understood and %s passed over, the first is line %zu\n",
+            path, bad, bad > 1 ? "s" : "", bad > 1 ? "are" : "is", first);
 }
 
 /* Entries of the user's that were measured with another kernel are worth no more than shipped ones. */
@@ -172,7 +180,8 @@ void dp__tuned_add(dp__gpu *gpu, const dp__entry *entry)
         load(gpu);
     for (size_t i = 0; i < tuned->entries.count; i++) {
         dp__entry *old = &tuned->entries.list[i];
-        if (!old->shipped && strcmp(old->device, entry->device) == 0 && dp__class_equal(&old->shape, &entry->shape)) {
+        if (!old->shipped && strcmp(old->device, entry->device) == 0 &&
+            dp__class_equal(&old->shape, &entry->shape)) {
             *old = *entry;
             return;
         }
@@ -192,8 +201,29 @@ static uint64_t kernel_key(const dp__step *step)
     return hash;
 }
 
-/* The kernel of a call without its epilogue: that one is checked, a formula that is applied to its sums is not part of it. */
-static void plain_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, dp__step *step)
+/* Whether a variant's kernels are a library's own (gemm.c): their source is not ours to see. */
+static bool is_foreign(const dp__variant *variant)
+{
+    for (const dp__embedded_source *source = dp__embedded_sources; source->name; source++)
+        if (strcmp(source->name, variant->kernel) == 0)
+            return false;
+    return true;
+}
+
+/* A library has kernels of its own for each layout and size, which it chooses unseen: each class counts as
+ * one. */
+static uint64_t foreign_key(const dp__contraction *call, const dp__variant *variant)
+{
+    const dp__shape_class shape = dp__class_of(call);
+    char text[DP__CLASS_TEXT];
+    dp__class_print(&shape, text);
+    return add_hash(add_hash(HASH_START, variant->name, strlen(variant->name)), text, strlen(text));
+}
+
+/* The kernel of a call without its epilogue: that one is checked, a formula that is applied to its sums is
+ * not part of it. */
+static void plain_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant,
+                       dp__step *step)
 {
     dp__contraction plain = *call;
     plain.epilogue = NULL;
@@ -203,6 +233,8 @@ static void plain_step(const dp__gpu *gpu, const dp__contraction *call, const dp
 static uint64_t call_key(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant)
 {
     dp__step step;
+    if (is_foreign(variant))
+        return foreign_key(call, variant);
     plain_step(gpu, call, variant, &step);
     return kernel_key(&step);
 }
@@ -272,9 +304,10 @@ static dp__trial_shape odd(dp__trial_shape shape)
     return shape;
 }
 
-/* Compares the kernel that a variant takes for `call` on one trial; *same tells whether the trial has that kernel at all. */
-static dp_status compare(dp__gpu *gpu, const dp__trial_shape *shape, const dp__variant *variant, uint64_t key, bool *same,
-                         bool *right)
+/* Compares the kernel that a variant takes for `call` on one trial; *same tells whether the trial has that
+ * kernel at all. */
+static dp_status compare(dp__gpu *gpu, const dp__trial_shape *shape, const dp__variant *variant, uint64_t key,
+                         bool *same, bool *right)
 {
     dp__trial trial;
     *same = false;
@@ -285,19 +318,25 @@ static dp_status compare(dp__gpu *gpu, const dp__trial_shape *shape, const dp__v
     return status;
 }
 
-static dp_status compare_all(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, uint64_t key, bool thorough,
-                             dp__tuned_verdict *result)
+static dp_status compare_all(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant,
+                             uint64_t key, bool thorough, dp__tuned_verdict *result)
 {
     bool same, right = false;
-    dp__trial_shape shape = reduced(call, variant);
+    dp__trial_shape shape = is_foreign(variant) ? dp__trial_of(call) : reduced(call, variant);
+    if (is_foreign(variant)) {
+        if (!dp__tune_shape_cut(&shape, FOREIGN_FLOPS, UINT64_MAX))
+            return DP_OK;
+        const dp__contraction small = dp__trial_call(&shape); /* where it is cut, of another class */
+        key = call_key(gpu, &small, variant);
+    }
     DP_CHECK(compare(gpu, &shape, variant, key, &same, &right));
     if (!same) {
         shape = dp__trial_of(call);
-        if (dp__trial_flops(&shape) > PROBE_FLOPS)
+        if (dp__trial_flops(&shape) > PROBE_FLOPS || is_foreign(variant))
             return DP_OK;
         DP_CHECK(compare(gpu, &shape, variant, key, &same, &right));
     }
-    if (same && right && thorough) {
+    if (same && right && thorough && !is_foreign(variant)) {
         bool same_odd;
         shape = odd(shape);
         DP_CHECK(compare(gpu, &shape, variant, key, &same_odd, &right));
@@ -309,8 +348,9 @@ static dp_status compare_all(dp__gpu *gpu, const dp__contraction *call, const dp
 }
 
 /* A check must not show: neither in the profile, nor as a failure, nor in the memory that was used. */
-static dp__tuned_verdict compare_quietly(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, uint64_t key,
-                                         bool thorough, char message[256])
+static dp__tuned_verdict compare_quietly(dp__gpu *gpu, const dp__contraction *call,
+                                         const dp__variant *variant, uint64_t key, bool thorough,
+                                         char message[256])
 {
     dp_device *device = gpu->device;
     const bool profiling = gpu->profiling, failed = device->status != DP_OK;
@@ -333,16 +373,18 @@ static dp__tuned_verdict compare_quietly(dp__gpu *gpu, const dp__contraction *ca
 static void keep_verdict(dp__gpu *gpu, const dp__variant *variant, uint64_t source, bool right)
 {
     dp__tuned *tuned = gpu->tuned;
-    if (dp__grow(&tuned->verdicts, &tuned->verdict_capacity, tuned->verdict_count + 1, sizeof *tuned->verdicts))
+    if (dp__grow(&tuned->verdicts, &tuned->verdict_capacity, tuned->verdict_count + 1,
+                 sizeof *tuned->verdicts))
         tuned->verdicts[tuned->verdict_count++] = (verdict){source, right};
     dp__text_add(&tuned->new_verdicts, "%s | %s | %016llx | %s | %s\n", tuned->device, variant->name,
                  (unsigned long long)source, right ? "right" : "wrong", dp_version());
     if (!right)
-        fprintf(stderr, "dipole: %s: kernel %s gives wrong results on this device and is not used\n", gpu->device->info.id,
-                variant->name);
+        fprintf(stderr, "dipole: %s: kernel %s gives wrong results on this device and is not used\n",
+                gpu->device->info.id, variant->name);
 }
 
-/* False where memory is out for the note: then the kernel is not used, or it would be compared at each call. */
+/* False where memory is out for the note: then the kernel is not used, or it would be compared at each call.
+ */
 static bool note_kernel(dp__tuned *tuned, uint64_t key, dp__tuned_verdict result)
 {
     for (size_t i = 0; i < tuned->kernel_count; i++)
@@ -356,8 +398,8 @@ static bool note_kernel(dp__tuned *tuned, uint64_t key, dp__tuned_verdict result
     return true;
 }
 
-dp__tuned_verdict dp__tuned_verify(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, bool thorough,
-                                   char message[256])
+dp__tuned_verdict dp__tuned_verify(dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant,
+                                   bool thorough, char message[256])
 {
     dp__tuned *tuned = gpu->tuned;
     dp__step step;
@@ -368,16 +410,20 @@ dp__tuned_verdict dp__tuned_verify(dp__gpu *gpu, const dp__contraction *call, co
         return DP__TUNED_FAILED;
     if (!tuned->loaded)
         load(gpu);
-    plain_step(gpu, call, variant, &step);
-    const uint64_t key = kernel_key(&step);
+    const uint64_t key = call_key(gpu, call, variant);
     const known_kernel *known = find_known(tuned, key);
     if (known && (!thorough || known->verdict == DP__TUNED_WRONG)) {
         if (message && known->verdict == DP__TUNED_WRONG)
             snprintf(message, 256, "its result is wrong");
         return known->verdict;
     }
-    if (!source_of(gpu, &step, &source))
-        return DP__TUNED_FAILED;
+    if (is_foreign(variant)) {
+        source = key;
+    } else {
+        plain_step(gpu, call, variant, &step);
+        if (!source_of(gpu, &step, &source))
+            return DP__TUNED_FAILED;
+    }
     const verdict *old = find_verdict(tuned, source);
     dp__tuned_verdict result = old && old->right ? DP__TUNED_RIGHT : DP__TUNED_WRONG;
     if (!old || thorough) {
@@ -404,14 +450,15 @@ static bool is_usable(void *data, const dp__entry *entry)
     return !known || known->verdict == DP__TUNED_RIGHT;
 }
 
-/* The choice depends on the call and the database alone, and on no earlier call: the same calls give the same bits. */
+/* The choice depends on the call and the database alone, and on no earlier call: the same calls give the same
+ * bits. */
 const dp__variant *dp__tuned_choice(dp__gpu *gpu, const dp__contraction *call)
 {
     dp__tuned *tuned = gpu->tuned;
     wish own = {gpu, call};
     const dp__entry *entry;
-    if (!tuned || gpu->device->lost || call->batches < 1 || call->m < 1 || call->n[0] < 1 || call->n[1] < 1 || call->n[2] < 1 ||
-        call->depth < 1)
+    if (!tuned || gpu->device->lost || call->batches < 1 || call->m < 1 || call->n[0] < 1 || call->n[1] < 1 ||
+        call->n[2] < 1 || call->depth < 1)
         return NULL;
     if (!tuned->loaded)
         load(gpu);
@@ -421,7 +468,8 @@ const dp__variant *dp__tuned_choice(dp__gpu *gpu, const dp__contraction *call)
         const size_t known = tuned->kernel_count;
         if (dp__tuned_verify(gpu, call, variant, false, NULL) == DP__TUNED_RIGHT)
             return variant;
-        if (tuned->kernel_count == known) /* no memory for a note that it is of no use, or the device is lost */
+        if (tuned->kernel_count ==
+            known) /* no memory for a note that it is of no use, or the device is lost */
             return NULL;
     }
     return NULL;

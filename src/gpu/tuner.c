@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tuner: goes through the shapes again and again, each time with the next candidate of each, until the time is over; then
- * the best of each shape are timed in turns, and the fastest is kept. */
+/* The tuner: goes through the shapes again and again, each time with the next candidate of each, until the
+ * time is over; then the best of each shape are timed in turns, and the fastest is kept. */
 #include "gpu/tuner.h"
 #include "gpu/cost_model.h"
 #include <math.h>
@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define DEFAULT_SECONDS 60.0
-#define FINALS_SHARE    0.2  /* of the time, for the last comparison */
+#define FINALS_SHARE    0.2 /* of the time, for the last comparison */
 #define FINALISTS       4
-#define FINALIST_WITHIN 1.3  /* times the fastest */
+#define FINALIST_WITHIN 1.3 /* times the fastest */
 #define ROUNDS          5
 #define MOST_CANDIDATES 128
 #define LOG_BYTES       ((uint64_t)4 << 20)
@@ -64,14 +64,21 @@ static double done_part(const tuner *own)
     return fmin(fmax(part, elapsed), 1);
 }
 
-static void tell(tuner *own, dp_tune_stage stage, const shape_state *state, const candidate *one, const char *message)
+static void tell(tuner *own, dp_tune_stage stage, const shape_state *state, const candidate *one,
+                 const char *message)
 {
     if (!own->options->progress)
         return;
-    const dp_tune_event event = {.stage = stage, .shape = state->text, .shape_class = state->class_text,
-                                 .variant = one ? one->variant->name : "", .message = message,
-                                 .seconds = one ? one->seconds : time_left(own), .gflops = one ? one->gflops : 0,
-                                 .done = done_part(own), .tried = state->tried, .candidates = state->count,
+    const dp_tune_event event = {.stage = stage,
+                                 .shape = state->text,
+                                 .shape_class = state->class_text,
+                                 .variant = one ? one->variant->name : "",
+                                 .message = message,
+                                 .seconds = one ? one->seconds : time_left(own),
+                                 .gflops = one ? one->gflops : 0,
+                                 .done = done_part(own),
+                                 .tried = state->tried,
+                                 .candidates = state->count,
                                  .is_default = one && one->variant == state->fallback};
     if (!own->options->progress(own->options->data, &event))
         own->stopped = true;
@@ -147,7 +154,8 @@ static dp_status prepare_all(tuner *own)
     }
     if (own->count == 0)
         return dp__fail(own->gpu->device, DP_ERROR_ARGUMENT,
-                        "tune: there is no shape of op \"%.64s\"; ops are matmul, conv2d, conv2d_input and conv2d_weights",
+                        "tune: there is no shape of op \"%.64s\"; ops are matmul, conv2d, conv2d_input and "
+                        "conv2d_weights",
                         options->op ? options->op : "");
     return DP_OK;
 }
@@ -166,7 +174,8 @@ static dp_status learn(tuner *own)
     dp__text_free(&path);
     return dp__model_train(&own->model, &own->timings, own->options->fresh ? device.key : NULL)
                ? DP_OK
-               : dp__fail(own->gpu->device, DP_ERROR_MEMORY, "tune: no memory to learn from %zu timings", own->timings.count);
+               : dp__fail(own->gpu->device, DP_ERROR_MEMORY, "tune: no memory to learn from %zu timings",
+                          own->timings.count);
 }
 
 /* Where results go; an empty path: nowhere. Told before anything is measured where that cannot be written. */
@@ -181,8 +190,9 @@ static dp_status choose_files(tuner *own)
         dp__text_add(&own->path, "%s", options->file);
     else if (!dp__database_path("", &own->path))
         return dp__fail(device, DP_ERROR_IO,
-                        dp__database_off() ? "tune: DIPOLE_TUNING is \"off\": there is no file to write to"
-                                           : "tune: neither DIPOLE_TUNING, XDG_DATA_HOME nor HOME tells where the file is");
+                        dp__database_off()
+                            ? "tune: DIPOLE_TUNING is \"off\": there is no file to write to"
+                            : "tune: neither DIPOLE_TUNING, XDG_DATA_HOME nor HOME tells where the file is");
     dp__text_add(&own->log_path, "%s.log", own->path.data ? own->path.data : "");
     if (own->path.failed || own->log_path.failed)
         return dp__fail(device, DP_ERROR_MEMORY, "tune: no memory for the file's name");
@@ -196,8 +206,13 @@ static dp_status choose_files(tuner *own)
 static void log_timing(tuner *own, const shape_state *state, const candidate *one)
 {
     const dp__model_device device = dp__model_device_of(own->gpu);
-    dp__timing timing = {.units = device.units, .vector = device.vector, .group = device.group, .local = device.local,
-                         .shape = state->shape_class, .seconds = one->seconds, .gflops = one->gflops};
+    dp__timing timing = {.units = device.units,
+                         .vector = device.vector,
+                         .group = device.group,
+                         .local = device.local,
+                         .shape = state->shape_class,
+                         .seconds = one->seconds,
+                         .gflops = one->gflops};
     snprintf(timing.device, sizeof timing.device, "%s", device.key);
     snprintf(timing.variant, sizeof timing.variant, "%s", one->variant->name);
     dp__database_date(timing.date);
@@ -223,7 +238,8 @@ static dp_status measure(tuner *own, shape_state *state, const dp__tuner_bench *
     double flops = 0;
     one->tried = true;
     state->tried++;
-    const dp__tuned_verdict verdict = dp__tuned_verify(own->gpu, &bench->whole.call, one->variant, true, message);
+    const dp__tuned_verdict verdict =
+        dp__tuned_verify(own->gpu, &bench->whole.call, one->variant, true, message);
     dp_status status = device->lost ? DP_ERROR_DEVICE_LOST : DP_OK;
     if (status == DP_OK && verdict == DP__TUNED_RIGHT) {
         const double best_seconds = best ? dp__trial_flops(&bench->whole.shape) / (best->gflops * 1e9) : 0;
@@ -256,7 +272,8 @@ static dp_status visit(tuner *own, shape_state *state, bool first)
 {
     dp__tuner_bench bench;
     dp_device *device = own->gpu->device;
-    if (dp__tuner_bench_open(own->gpu, &state->shape, state->fallback, own->options->cpu_time, &bench) != DP_OK) {
+    if (dp__tuner_bench_open(own->gpu, &state->shape, state->fallback, own->options->cpu_time, &bench) !=
+        DP_OK) {
         if (device->lost)
             return DP_ERROR_DEVICE_LOST;
         candidate none = {.variant = state->fallback};
@@ -302,7 +319,8 @@ static int ascending(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Those that are nearly as fast as the fastest, in turns, so that whatever else the machine does hits them alike. */
+/* Those that are nearly as fast as the fastest, in turns, so that whatever else the machine does hits them
+ * alike. */
 static dp_status play_finals(tuner *own, shape_state *state)
 {
     candidate *finalist[FINALISTS];
@@ -320,7 +338,8 @@ static dp_status play_finals(tuner *own, shape_state *state)
     dp_status status = DP_OK;
     for (; status == DP_OK && rounds < ROUNDS; rounds++)
         for (int f = 0; status == DP_OK && f < count; f++)
-            status = dp__tuner_sample(own->gpu, &bench, finalist[f]->variant, finalist[f]->seconds, &sample[f][rounds]);
+            status = dp__tuner_sample(own->gpu, &bench, finalist[f]->variant, finalist[f]->seconds,
+                                      &sample[f][rounds]);
     for (int f = 0; status == DP_OK && f < count; f++) {
         qsort(sample[f], (size_t)rounds, sizeof *sample[f], ascending);
         finalist[f]->seconds = sample[f][rounds / 2];
@@ -342,7 +361,8 @@ static dp_status keep(tuner *own, shape_state *state)
     for (int c = 0; c < state->count; c++)
         if (state->candidates[c].gflops > 0)
             log_timing(own, state, &state->candidates[c]);
-    dp__entry entry = {.shape = state->shape_class, .gflops = best->gflops,
+    dp__entry entry = {.shape = state->shape_class,
+                       .gflops = best->gflops,
                        .source = dp__variant_source(best->variant, own->gpu->driver->glsl)};
     dp__device_key(&device->info, entry.device);
     snprintf(entry.variant, sizeof entry.variant, "%s", best->variant->name);
@@ -393,7 +413,9 @@ static dp_status tune(tuner *own)
 
 dp_status dp__gpu_tune(dp_device *device, const dp_tune_options *options)
 {
-    tuner own = {.gpu = device->state, .options = options, .start = dp__tuner_seconds(),
+    tuner own = {.gpu = device->state,
+                 .options = options,
+                 .start = dp__tuner_seconds(),
                  .seconds = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS};
     const bool profiling = own.gpu->profiling;
     own.gpu->profiling = false; /* a profile is of the user's own calls */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is measured is used, and nothing that is wrong ever is. Linked with -Wl,--wrap=dp__variants,--wrap=dp__variant_find: the table
- * has one more row, whose tile is not a multiple of its group, so that a part of each tile is never loaded. */
+/* What is measured is used, and nothing that is wrong ever is. Linked with
+ * -Wl,--wrap=dp__variants,--wrap=dp__variant_find: the table has one more row, whose tile is not a multiple
+ * of its group, so that a part of each tile is never loaded. */
 #include "suite.h"
 #include "gpu/trial.h"
 #include "gpu/tuned.h"
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const dp__variant planted = {"planted", "contract_tiles", DP__ON_CPU | DP__ON_GPU | DP__ON_SOFTWARE, 1, 4, 4, 5, 16, 16};
+static const dp__variant planted = {
+    "planted", "contract_tiles", DP__ON_CPU | DP__ON_GPU | DP__ON_SOFTWARE, 1, 4, 4, 5, 16, 16};
 
 const dp__variant *__real_dp__variants(size_t *count);
 const dp__variant *__real_dp__variant_find(const char *name);
@@ -75,7 +77,8 @@ static void write_entry(const dp_device *device, const char *variant)
     const dp_device_info info = dp_device_get_info(device);
     dp__device_key(&info, key);
     snprintf(line, sizeof line,
-             "%s | matmul nnn m=64 n=64 k=64 batches=1 | %s | 1e+06 GFLOP/s | 0.1.0 0000000000000001 | 2026-01-31 | measured\n",
+             "%s | matmul nnn m=64 n=64 k=64 batches=1 | %s | 1e+06 GFLOP/s | 0.1.0 0000000000000001 | "
+             "2026-01-31 | measured\n",
              key, variant);
     write_text("", line);
 }
@@ -102,7 +105,8 @@ static void multiply(dp_device *device)
         a[t] = (float)(t * 7 % 11 - 5);
     for (int t = 0; t < K * N; t++)
         b[t] = (float)(t * 5 % 13 - 6);
-    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(M, K), a), *y = dp_from(device, DP_F32, DP_SHAPE(K, N), b);
+    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(M, K), a),
+              *y = dp_from(device, DP_F32, DP_SHAPE(K, N), b);
     dp_tensor *product = dp_matmul(device, x, y, NULL);
     dp_read(product, c, sizeof c);
     suite_ok(device);
@@ -212,7 +216,8 @@ static bool listen(void *data, const dp_tune_event *event)
 
 static const char *const tiny[] = {"matmul 70x66x50"};
 
-/* Everything is tried: the planted row is found out, the fastest of the others is written down and used at once. */
+/* Everything is tried: the planted row is found out, the fastest of the others is written down and used at
+ * once. */
 static void test_tune(dp_device *given)
 {
     if (!is_gpu(given))
@@ -220,7 +225,8 @@ static void test_tune(dp_device *given)
     new_database();
     dp_device *device = open_again(given);
     told own = {0};
-    const dp_tune_options options = {.shapes = tiny, .shape_count = 1, .exhaustive = true, .progress = listen, .data = &own};
+    const dp_tune_options options = {
+        .shapes = tiny, .shape_count = 1, .exhaustive = true, .progress = listen, .data = &own};
     assert_int_equal(dp_tune(device, &options), DP_OK);
     suite_ok(device);
     assert_true(own.wrong == 1 && own.measured > 1 && own.chosen == 1 && own.failed == 0);
@@ -246,7 +252,11 @@ static void test_budget_and_stop(dp_device *given)
         return;
     new_database();
     told own = {.stop_after = 1};
-    dp_tune_options options = {.shapes = tiny, .shape_count = 1, .seconds = 2, .progress = listen, .data = &own,
+    dp_tune_options options = {.shapes = tiny,
+                               .shape_count = 1,
+                               .seconds = 2,
+                               .progress = listen,
+                               .data = &own,
                                .order = DP_TUNE_BY_TABLE};
     assert_int_equal(dp_tune(given, &options), DP_OK);
     assert_int_equal(own.measured, 1); /* then it was stopped, and what it had is kept */
@@ -288,7 +298,8 @@ static void test_bad_input(dp_device *device)
     char below[320];
     write_text("", "x");
     snprintf(below, sizeof below, "%s/below.txt", path);
-    assert_int_equal(dp_tune(device, &(dp_tune_options){.shapes = tiny, .shape_count = 1, .file = below}), DP_ERROR_IO);
+    assert_int_equal(dp_tune(device, &(dp_tune_options){.shapes = tiny, .shape_count = 1, .file = below}),
+                     DP_ERROR_IO);
     suite_failed(device, DP_ERROR_IO, "below.txt");
     setenv("DIPOLE_TUNING", "off", 1);
     assert_int_equal(dp_tune(device, &(dp_tune_options){.shapes = tiny, .shape_count = 1}), DP_ERROR_IO);
@@ -299,12 +310,9 @@ static void test_bad_input(dp_device *device)
 int main(void)
 {
     const suite_test tests[] = {
-        {"a wrong kernel is never used", test_wrong_kernel},
-        {"a right one is", test_right_kernel},
-        {"off, and damaged files", test_off_and_damaged},
-        {"tune", test_tune},
-        {"budget and stop", test_budget_and_stop},
-        {"bad input", test_bad_input},
+        {"a wrong kernel is never used", test_wrong_kernel}, {"a right one is", test_right_kernel},
+        {"off, and damaged files", test_off_and_damaged},    {"tune", test_tune},
+        {"budget and stop", test_budget_and_stop},           {"bad input", test_bad_input},
     };
     const char *root = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/dipole-tuning-XXXXXX", root ? root : "/tmp");

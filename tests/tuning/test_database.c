@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tuning database without a device: reading what nobody wrote on purpose, writing while others write, finding the nearest entry,
- * and the model that orders candidates. Linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
+/* The tuning database without a device: reading what nobody wrote on purpose, writing while others write,
+ * finding the nearest entry, and the model that orders candidates. Linked with
+ * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc. */
 #include "gpu/cost_model.h"
 #include "gpu/tune_shapes.h"
 
@@ -50,10 +51,10 @@ void *__wrap_realloc(void *memory, size_t size)
 #define RADV "vulkan/discrete-gpu/amd/radeon-rx-6800/radv-23"
 #define REST " | panels_6x16 | 143.2 GFLOP/s | 0.1.0 0123456789abcdef | 2026-01-31 | measured\n"
 
-static const char good[] = POCL " | matmul nnn m=512 n=512 k=512 batches=1" REST
-    "# a comment\n\n"
-    POCL " | conv nsn m=64 n=4096 row=64 k=512 batches=1 | tiles_64x64 | - | - | 2026-01-31 | derived from register counts: 40\n"
-    RADV " | conv_weights ttn m=1 n=1 row=1 k=2147483648 batches=64" REST;
+static const char good[] =
+    POCL " | matmul nnn m=512 n=512 k=512 batches=1" REST "# a comment\n\n" POCL
+         " | conv nsn m=64 n=4096 row=64 k=512 batches=1 | tiles_64x64 | - | - | 2026-01-31 | derived from "
+         "register counts: 40\n" RADV " | conv_weights ttn m=1 n=1 row=1 k=2147483648 batches=64" REST;
 
 static char folder[256];
 
@@ -102,7 +103,8 @@ static void test_read_and_print(void **state)
     assert_int_equal(entries.count, 3);
     assert_string_equal(entries.list[0].variant, "panels_6x16");
     assert_true(entries.list[0].source == 0x0123456789abcdefu && entries.list[0].gflops == 143.2);
-    assert_true(entries.list[1].gflops == 0 && entries.list[1].shape.row == 6 && entries.list[1].shape.b == 's');
+    assert_true(entries.list[1].gflops == 0 && entries.list[1].shape.row == 6 &&
+                entries.list[1].shape.b == 's');
     assert_int_equal(entries.list[2].shape.k, 31);
     for (size_t i = 0; i < entries.count; i++)
         dp__entry_print(&entries.list[i], &text);
@@ -138,7 +140,8 @@ static void test_malformed_lines(void **state)
         POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | - | - | yesterday | measured",
         POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a | - | - | 2026-01-31 |",
         " | matmul nnn m=512 n=512 k=512 batches=1" REST,
-        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a_name_of_a_variant_that_is_longer_than_any | - | - | 2026-01-31 | x",
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | a_name_of_a_variant_that_is_longer_than_any | - | "
+             "- | 2026-01-31 | x",
     };
     (void)state;
     for (size_t i = 0; i < DP_COUNT(bad); i++) {
@@ -191,8 +194,10 @@ static void test_last_one_wins(void **state)
 {
     (void)state;
     dp__entries entries = {0};
-    assert_int_equal(parse(&entries, POCL " | matmul nnn m=2 n=2 k=2 batches=1" REST
-                           POCL " | matmul nnn m=2 n=2 k=2 batches=1 | other | - | - | 2026-01-31 | x\n"), 0);
+    assert_int_equal(parse(&entries,
+                           POCL " | matmul nnn m=2 n=2 k=2 batches=1" REST POCL
+                                " | matmul nnn m=2 n=2 k=2 batches=1 | other | - | - | 2026-01-31 | x\n"),
+                     0);
     assert_int_equal(entries.count, 1);
     assert_string_equal(entries.list[0].variant, "other");
     dp__entries_free(&entries);
@@ -200,8 +205,13 @@ static void test_last_one_wins(void **state)
 
 static dp__entry entry_of(const char *device, int m, const char *variant)
 {
-    dp__entry entry = {.shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = m, .n = 9, .row = 9, .k = 9}, .gflops = 1,
-                       .library = "0.1.0", .source = 1, .date = "2026-01-31", .provenance = "measured"};
+    dp__entry entry = {
+        .shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = m, .n = 9, .row = 9, .k = 9},
+        .gflops = 1,
+        .library = "0.1.0",
+        .source = 1,
+        .date = "2026-01-31",
+        .provenance = "measured"};
     snprintf(entry.device, sizeof entry.device, "%s", device);
     snprintf(entry.variant, sizeof entry.variant, "%s", variant);
     return entry;
@@ -329,13 +339,17 @@ static void test_devices(void **state)
 {
     (void)state;
     char key[DP__DEVICE_KEY];
-    const dp_device_info info = {.backend = "opencl", .type = DP_DEVICE_DISCRETE_GPU, .vendor = "NVIDIA Corporation",
-                                 .name = "(RTX)  2080/Ti ", .driver = "535.54 \xc3\xa9"};
+    const dp_device_info info = {.backend = "opencl",
+                                 .type = DP_DEVICE_DISCRETE_GPU,
+                                 .vendor = "NVIDIA Corporation",
+                                 .name = "(RTX)  2080/Ti ",
+                                 .driver = "535.54 \xc3\xa9"};
     dp__device_key(&info, key);
     assert_string_equal(key, "opencl/discrete-gpu/nvidia-corporation/rtx-2080-ti/535-54");
     assert_true(dp__device_matches("*/discrete-gpu/nvidia*/*20?0*/*", key) == false);
     assert_true(dp__device_matches("*/discrete-gpu/nvidia*/*2080*/*", key));
-    assert_true(dp__device_matches("*", "") && !dp__device_matches("", "a") && dp__device_matches("a**b*", "ab"));
+    assert_true(dp__device_matches("*", "") && !dp__device_matches("", "a") &&
+                dp__device_matches("a**b*", "ab"));
     assert_int_equal(dp__device_distance("*/*/nvidia*/*/*", key), 0);
     assert_int_equal(dp__device_distance("opencl/discrete-gpu/nvidia*/gtx/*", key), 1);
     assert_int_equal(dp__device_distance("vulkan/discrete-gpu/nvidia*/*/*", key), 2);
@@ -352,16 +366,19 @@ static void test_nearest(void **state)
 {
     (void)state;
     dp__entries entries = {0};
-    const char user[] = POCL " | matmul nnn m=512 n=512 k=512 batches=1 | near | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        POCL " | matmul nnn m=64 n=512 k=512 batches=1 | far | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        POCL " | matmul tnn m=512 n=512 k=512 batches=1 | turned | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        RADV " | matmul nnn m=4 n=4 k=4 batches=1 | other | 1 GFLOP/s | - | 2026-01-31 | x\n";
-    const char shipped[] = POCL " | matmul nnn m=512 n=512 k=512 batches=1 | shipped | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        POCL " | matmul nnn m=16 n=512 k=512 batches=1 | shipped_16 | 1 GFLOP/s | - | 2026-01-31 | x\n"
-        "*/cpu/*/*/* | matmul nnn m=512 n=512 k=512 batches=1 | derived | - | - | 2026-01-31 | x\n";
+    const char user[] =
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | near | 1 GFLOP/s | - | 2026-01-31 | x\n" POCL
+             " | matmul nnn m=64 n=512 k=512 batches=1 | far | 1 GFLOP/s | - | 2026-01-31 | x\n" POCL
+             " | matmul tnn m=512 n=512 k=512 batches=1 | turned | 1 GFLOP/s | - | 2026-01-31 | x\n" RADV
+             " | matmul nnn m=4 n=4 k=4 batches=1 | other | 1 GFLOP/s | - | 2026-01-31 | x\n";
+    const char shipped[] =
+        POCL " | matmul nnn m=512 n=512 k=512 batches=1 | shipped | 1 GFLOP/s | - | 2026-01-31 | x\n" POCL
+             " | matmul nnn m=16 n=512 k=512 batches=1 | shipped_16 | 1 GFLOP/s | - | 2026-01-31 | x\n"
+             "*/cpu/*/*/* | matmul nnn m=512 n=512 k=512 batches=1 | derived | - | - | 2026-01-31 | x\n";
     assert_int_equal(parse(&entries, user), 0);
     assert_int_equal(dp__entries_parse(&entries, shipped, sizeof shipped - 1, true, NULL), 0);
-    dp__shape_class shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
+    dp__shape_class shape = {
+        .kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
 #define FOUND(device) dp__entries_find(&entries, device, &shape, NULL, NULL)->variant
     assert_string_equal(FOUND(POCL), "near"); /* the user's before shipped ones */
     assert_string_equal(dp__entries_find(&entries, POCL, &shape, not_that, "near")->variant, "shipped");
@@ -373,10 +390,15 @@ static void test_nearest(void **state)
     assert_string_equal(FOUND(POCL), "near");
     shape.a = 't';
     assert_string_equal(FOUND(POCL), "turned");
-    shape = (dp__shape_class){.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
-    assert_string_equal(FOUND("opencl/cpu/genuineintel/pthread-skylake/pocl-4"), "derived"); /* measured elsewhere is less */
-    assert_string_equal(dp__entries_find(&entries, "opencl/cpu/genuineintel/x/y", &shape, not_that, "derived")->variant, "near");
-    assert_null(dp__entries_find(&entries, "opencl/discrete-gpu/intel/x/y", &shape, NULL, NULL)); /* too far a class */
+    shape = (dp__shape_class){
+        .kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = 9, .n = 9, .row = 9, .k = 9};
+    assert_string_equal(FOUND("opencl/cpu/genuineintel/pthread-skylake/pocl-4"),
+                        "derived"); /* measured elsewhere is less */
+    assert_string_equal(
+        dp__entries_find(&entries, "opencl/cpu/genuineintel/x/y", &shape, not_that, "derived")->variant,
+        "near");
+    assert_null(dp__entries_find(&entries, "opencl/discrete-gpu/intel/x/y", &shape, NULL,
+                                 NULL)); /* too far a class */
     shape.m = shape.n = shape.row = shape.k = 3;
     assert_string_equal(FOUND("opencl/discrete-gpu/intel/x/y"), "other"); /* the nearest kind of device */
     shape.kind = DP__CONV;
@@ -412,10 +434,19 @@ static void test_paths(void **state)
 
 static void test_shapes(void **state)
 {
-    static const char *const bad[] = {"", "matmul", "matmul 5x5", "matmul 5x5x5x5", "matmul 0x5x5", "matmul 5x5x5 nx",
-                                      "matmul 5x5x5 batches=0", "sort 5x5x5", "conv2d 1x1x1x1x1x3x3 padding=0",
-                                      "conv2d 1x1x8x8x1x3x3 stride=0", "matmul 1048576x1048576x1048576",
-                                      "conv2d 1000000x1000000x1000000x1000000x1x1x1", "matmul 5x5x5 nn nn nn nn nn nn nn nn",
+    static const char *const bad[] = {"",
+                                      "matmul",
+                                      "matmul 5x5",
+                                      "matmul 5x5x5x5",
+                                      "matmul 0x5x5",
+                                      "matmul 5x5x5 nx",
+                                      "matmul 5x5x5 batches=0",
+                                      "sort 5x5x5",
+                                      "conv2d 1x1x1x1x1x3x3 padding=0",
+                                      "conv2d 1x1x8x8x1x3x3 stride=0",
+                                      "matmul 1048576x1048576x1048576",
+                                      "conv2d 1000000x1000000x1000000x1000000x1x1x1",
+                                      "matmul 5x5x5 nn nn nn nn nn nn nn nn",
                                       "matmul 99999999999999999999x5x5"};
     char message[256];
     dp__trial_shape shape;
@@ -425,16 +456,19 @@ static void test_shapes(void **state)
         assert_non_null(strstr(message, bad[i]));
     }
     assert_true(dp__tune_shape_read("matmul 3x4x5 tn batches=7", &shape, message));
-    assert_true(shape.m == 3 && shape.n[0] == 4 && shape.depth == 5 && shape.batches == 7 && shape.a_turned && !shape.b_turned);
+    assert_true(shape.m == 3 && shape.n[0] == 4 && shape.depth == 5 && shape.batches == 7 && shape.a_turned &&
+                !shape.b_turned);
     assert_true(dp__tune_shape_read("conv2d 2x3x8x8x5x4x4 stride=2", &shape, message));
-    assert_true(shape.m == 5 && shape.n[0] == 4 && shape.n[1] == 4 && shape.n[2] == 2 && shape.depth == 48 && shape.table == 1);
+    assert_true(shape.m == 5 && shape.n[0] == 4 && shape.n[1] == 4 && shape.n[2] == 2 && shape.depth == 48 &&
+                shape.table == 1);
     for (int i = 0; dp__tune_shapes[i]; i++) {
         assert_true(dp__tune_shape_read(dp__tune_shapes[i], &shape, message));
         const dp__contraction call = dp__trial_call(&shape);
         const dp__shape_class whole = dp__class_of(&call);
         char text[DP__CLASS_TEXT];
         dp__shape_class again;
-        assert_true(dp__class_parse(dp__class_print(&whole, text), &again) && dp__class_equal(&whole, &again));
+        assert_true(dp__class_parse(dp__class_print(&whole, text), &again) &&
+                    dp__class_equal(&whole, &again));
         assert_true(dp__tune_shape_cut(&shape, 1e5, 1 << 20));
         assert_true(dp__trial_flops(&shape) <= 1e5 && dp__trial_flops(&shape) > 0);
         assert_false(dp__tune_shape_cut(&shape, 1, 1));
@@ -451,7 +485,8 @@ static void test_shipped(void **state)
         dp__timings timings = {0};
         const size_t length = strlen(file->text);
         assert_int_equal(file->log ? dp__timings_parse(&timings, file->text, length)
-                                   : dp__entries_parse(&entries, file->text, length, true, NULL), 0);
+                                   : dp__entries_parse(&entries, file->text, length, true, NULL),
+                         0);
         for (size_t i = 0; i < entries.count; i++)
             if (!dp__variant_find(entries.list[i].variant))
                 fail_msg("%s: no variant %s", file->name, entries.list[i].variant);
@@ -465,8 +500,20 @@ static void test_shipped(void **state)
 
 static void add_timing(dp__timings *timings, const char *device, int size, const char *variant, double gflops)
 {
-    dp__timing timing = {.units = 4, .vector = 16, .group = 4096, .local = 1 << 19, .seconds = 1, .gflops = gflops,
-                         .shape = {.kind = DP__MATMUL, .a = 'n', .b = 'n', .result = 'n', .m = size, .n = size, .row = size, .k = size}};
+    dp__timing timing = {.units = 4,
+                         .vector = 16,
+                         .group = 4096,
+                         .local = 1 << 19,
+                         .seconds = 1,
+                         .gflops = gflops,
+                         .shape = {.kind = DP__MATMUL,
+                                   .a = 'n',
+                                   .b = 'n',
+                                   .result = 'n',
+                                   .m = size,
+                                   .n = size,
+                                   .row = size,
+                                   .k = size}};
     snprintf(timing.device, sizeof timing.device, "%s", device);
     snprintf(timing.variant, sizeof timing.variant, "%s", variant);
     assert_true(dp__grow(&timings->list, &timings->capacity, timings->count + 1, sizeof timing));
@@ -489,7 +536,8 @@ static void test_model(void **state)
     shape.m++;
     assert_true(dp__model_train(&model, &timings, NULL));
 #define SCORE(name) dp__model_predict(&model, &device, &shape, dp__variant_find(name))
-    assert_true(SCORE("direct_6x16") > SCORE("panels_6x16") + 1 && SCORE("panels_6x16") > SCORE("direct_1x1"));
+    assert_true(SCORE("direct_6x16") > SCORE("panels_6x16") + 1 &&
+                SCORE("panels_6x16") > SCORE("direct_1x1"));
     dp__model_free(&model);
     /* Without any of it the safe choice comes first. */
     assert_true(dp__model_train(&model, &timings, POCL));
@@ -552,11 +600,14 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read_and_print), cmocka_unit_test(test_malformed_lines), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_last_one_wins), cmocka_unit_test(test_merge), cmocka_unit_test(test_merge_over_damage),
-        cmocka_unit_test(test_not_writable), cmocka_unit_test(test_writers_at_once), cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_nearest), cmocka_unit_test(test_paths), cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_shipped), cmocka_unit_test(test_model), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_read_and_print), cmocka_unit_test(test_malformed_lines),
+        cmocka_unit_test(test_damage),         cmocka_unit_test(test_last_one_wins),
+        cmocka_unit_test(test_merge),          cmocka_unit_test(test_merge_over_damage),
+        cmocka_unit_test(test_not_writable),   cmocka_unit_test(test_writers_at_once),
+        cmocka_unit_test(test_devices),        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_paths),          cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_shipped),        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests_name("tuning database", tests, make_folder, remove_folder);
 }
