@@ -40,6 +40,7 @@ static const dp__variant variants[] = {
     PANELS("panels_6x16", 8, 6, 2, 256, false),
     PANELS("panels_6x16_packed", 8, 6, 2, 256, true),
     PANELS("panels_6x16_k512", 8, 6, 2, 512, false),
+    PANELS("panels_6x16_k512_packed", 8, 6, 2, 512, true),
     PANELS("panels_4x24", 8, 4, 3, 192, false),
     PANELS("panels_4x16", 4, 4, 4, 256, false), /* 128-bit registers */
     PANELS("panels_12x32", 16, 12, 2, 192, false),
