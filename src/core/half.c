@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* f16 (IEEE 754 binary16) and bf16 (the upper half of an f32), to and from f32, by integers alone: the same bits on every
- * machine. kernels/half.h has the same steps for devices. */
+ * machine. kernels/half.h does the same on devices. */
 #include "core/core.h"
 #include <string.h>
 
@@ -20,13 +20,13 @@ static float float_of(uint32_t bits)
 
 static uint32_t widen_f16(uint32_t half)
 {
-    const uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 0x3ff;
-    if (exponent == 31)
-        return sign | 0x7f800000 | fraction << 13 | (fraction ? 0x400000u : 0u);
-    if (exponent > 0)
-        return sign | (exponent + 112) << 23 | fraction << 13;
-    /* fraction 2^-24: a normal number in f32 */
-    return fraction ? sign | (bits_of((float)fraction) - (24u << 23)) : sign;
+    const uint32_t sign = (half & 0x8000) << 16, size = half & 0x7fff;
+    if (size >= 0x7c00)
+        return sign | 0x7f800000 | size << 13 | (size > 0x7c00 ? 0x400000u : 0u);
+    if (size >= 0x400)
+        return sign | ((size << 13) + (112u << 23));
+    /* size 2^-24: a normal number in f32 */
+    return size ? sign | (bits_of((float)size) - (24u << 23)) : sign;
 }
 
 static uint32_t narrow_f16(uint32_t word)

@@ -9,7 +9,7 @@ static int type_of(dp_dtype dtype)
     return dtype == DP_F32 ? 0 : dtype == DP_F16 ? 1 : 2;
 }
 
-/* The axes of `in`, merged: 1, 3 or 8 of them in the kernel, as a variant for each number would be too many to build. */
+/* The axes of `in`, merged: 0 (one run), 1, 3 or 8 of them in the kernel, as a variant for each number would be too many to build. */
 static int add_axes(const dp_tensor *in, dp__step *step)
 {
     dp__nest nest = {.rank = in->shape.rank, .views = 1};
@@ -18,6 +18,8 @@ static int add_axes(const dp_tensor *in, dp__step *step)
         nest.stride[0][axis] = in->stride[axis];
     }
     dp__nest_collapse(&nest);
+    if (dp_tensor_contiguous(in))
+        return 0;
     const int axes = nest.rank <= 1 ? 1 : nest.rank <= 3 ? 3 : 8, missing = axes - nest.rank;
     for (int axis = 0; axis < axes; axis++) {
         const int own = axis - missing;
