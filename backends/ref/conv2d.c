@@ -12,8 +12,7 @@ typedef struct sums {
 static double element(const dp_tensor *tensor, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     const int64_t *stride = tensor->stride;
-    return (double)dp__ref_floats(
-        tensor)[tensor->offset + a * stride[0] + b * stride[1] + c * stride[2] + d * stride[3]];
+    return (double)dp__ref_value(tensor, tensor->offset + a * stride[0] + b * stride[1] + c * stride[2] + d * stride[3]);
 }
 
 static void add(sums *to, bool bound, double a, double b)

@@ -23,6 +23,9 @@ dp_status dp__ref_gather(dp_device *device, const dp__gather_call *call)
         const bool inside = at[1] >= 0 && at[1] < x->shape.dim[1];
         if (x->dtype == DP_I32)
             dp__ref_ints(out)[walk.offset[1]] = inside ? dp__ref_ints(x)[offset_of(x, at)] : INT32_MIN;
+        else if (dp__is_half(x->dtype))
+            dp__ref_halves(out)[walk.offset[1]] =
+                inside ? dp__ref_halves(x)[offset_of(x, at)] : dp__half_narrow(x->dtype, NAN);
         else
             dp__ref_floats(out)[walk.offset[1]] = inside ? dp__ref_floats(x)[offset_of(x, at)] : NAN;
     }

@@ -9,16 +9,30 @@ typedef struct row_sums {
     double *sum;       /* a b */
     double *magnitude; /* |a| |b|, for the bound */
     double *lost;      /* what denormal inputs taken as zero may cost, for the bound */
+    float *wide;       /* a row of b, where that is not f32 */
 } row_sums;
+
+/* n elements of b from `at` on, `*step` apart: where they are, or widened. */
+static const float *row_of(const dp_tensor *b, int64_t at, int64_t n, float *wide, int64_t *step)
+{
+    *step = b->stride[b->shape.rank - 1];
+    if (b->dtype == DP_F32)
+        return dp__ref_floats(b) + at;
+    for (int64_t j = 0; j < n; j++)
+        wide[j] = dp__ref_value(b, at + j * *step);
+    *step = 1;
+    return wide;
+}
 
 static void add_row(const dp_tensor *a, const dp_tensor *b, int64_t at_a, int64_t at_b, bool bound,
                     row_sums *row)
 {
     const int last = b->shape.rank - 1;
-    const int64_t n = b->shape.dim[last], step = b->stride[last];
+    const int64_t n = b->shape.dim[last];
     for (int64_t k = 0; k < b->shape.dim[last - 1]; k++) {
-        const double x = (double)dp__ref_floats(a)[at_a + k * a->stride[last]];
-        const float *y = dp__ref_floats(b) + at_b + k * b->stride[last - 1];
+        const double x = (double)dp__ref_value(a, at_a + k * a->stride[last]);
+        int64_t step;
+        const float *y = row_of(b, at_b + k * b->stride[last - 1], n, row->wide, &step);
         for (int64_t j = 0; j < n; j++)
             row->sum[j] += x * (double)y[j * step];
         for (int64_t j = 0; bound && j < n; j++) {
@@ -68,7 +82,7 @@ dp_status dp__ref_matmul(dp_device *device, const dp__matmul_call *call)
     const dp_tensor *a = call->a, *b = call->b, *c = call->beta != 0 ? call->c : call->out, *out = call->out;
     const int rank = out->shape.rank;
     const size_t n = (size_t)out->shape.dim[rank - 1];
-    double *scratch = dp__alloc(n, 3 * sizeof *scratch);
+    double *scratch = dp__alloc(n, 3 * sizeof *scratch + sizeof(float));
     dp__ref_epilogue *epilogue = NULL;
     if (!scratch)
         return dp__fail(device, DP_ERROR_MEMORY, "matmul: no memory for a row of %zu sums", n);
@@ -77,7 +91,7 @@ dp_status dp__ref_matmul(dp_device *device, const dp__matmul_call *call)
         dp__free(scratch);
         return status;
     }
-    row_sums row = {scratch, scratch + n, scratch + 2 * n};
+    row_sums row = {scratch, scratch + n, scratch + 2 * n, (float *)(scratch + 3 * n)};
 
     /* All axes but the last: the batches, and the rows of a. b stays where it is from row to row. */
     int64_t stride_b[DP_MAX_RANK];

@@ -7,6 +7,7 @@
 #include "ops/call.h"
 
 dp_status dp__ref_copy(dp_device *device, const dp__copy_call *call);
+dp_status dp__ref_cast(dp_device *device, const dp__cast_call *call);
 dp_status dp__ref_random(dp_device *device, const dp__random_call *call);
 dp_status dp__ref_matmul(dp_device *device, const dp__matmul_call *call);
 dp_status dp__ref_conv2d(dp_device *device, const dp__conv2d_call *call);
@@ -26,6 +27,17 @@ static inline float *dp__ref_floats(const dp_tensor *tensor)
 static inline int32_t *dp__ref_ints(const dp_tensor *tensor)
 {
     return tensor->buffer->handle;
+}
+
+static inline uint16_t *dp__ref_halves(const dp_tensor *tensor)
+{
+    return tensor->buffer->handle;
+}
+
+/* Element `at` of the buffer of an f32, f16 or bf16 tensor. */
+static inline float dp__ref_value(const dp_tensor *tensor, int64_t at)
+{
+    return tensor->dtype == DP_F32 ? dp__ref_floats(tensor)[at] : dp__half_widen(tensor->dtype, dp__ref_halves(tensor)[at]);
 }
 
 /* Walks the elements of a shape in row-major order and keeps the offset of each in several views. One step

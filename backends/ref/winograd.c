@@ -81,8 +81,8 @@ static void take_pixels(const dp__conv2d_call *call, const int64_t *at, int64_t 
         for (int s = 0; s < size; s++) {
             const int64_t row = at[2] + r - call->padding[0][0], column = at[3] + s - call->padding[1][0];
             const bool inside = row >= 0 && row < x->shape.dim[2] && column >= 0 && column < x->shape.dim[3];
-            put(to, r, s, inside ? (double)dp__ref_floats(x)[x->offset + at[0] * x->stride[0] + channel * x->stride[1] +
-                                                              row * x->stride[2] + column * x->stride[3]]
+            put(to, r, s, inside ? (double)dp__ref_value(x, x->offset + at[0] * x->stride[0] + channel * x->stride[1] +
+                                                              row * x->stride[2] + column * x->stride[3])
                                  : 0);
         }
 }
@@ -92,8 +92,8 @@ static void take_weights(const dp__conv2d_call *call, int64_t out_channel, int64
     const dp_tensor *w = call->w;
     for (int r = 0; r < 3; r++)
         for (int s = 0; s < 3; s++)
-            put(to, r, s, (double)dp__ref_floats(w)[w->offset + out_channel * w->stride[0] + in_channel * w->stride[1] +
-                                                    r * w->stride[2] + s * w->stride[3]]);
+            put(to, r, s, (double)dp__ref_value(w, w->offset + out_channel * w->stride[0] + in_channel * w->stride[1] +
+                                                    r * w->stride[2] + s * w->stride[3]));
 }
 
 /* The products of all input channels: their sizes, what they lose, and the largest number that any transform has. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The primitives but for `pairwise`: matmul, conv2d, map, reduce, gather.
+/* The primitives but for `pairwise`: cast, matmul, conv2d, map, reduce, gather.
  *
  * Every call checks its arguments, records its work on the device and returns a new contiguous tensor (see tensor.h for
  * ownership and failure). All tensors must live on `device`. Work is asynchronous: dp_read or dp_device_wait bring
- * back what went wrong on the device. f32 means f32: operands and accumulation. Each op's error bound is in bound.h. */
+ * back what went wrong on the device. f32 means f32: operands and accumulation. Each op's error bound is in bound.h.
+ *
+ * Storage in f16 or bf16 is the caller's choice alone. Where a call takes "f32, f16 or bf16", each operand may have its own: its elements
+ * are exact in f32, all arithmetic and every sum is f32, the result is f32, and the bound is that of f32. */
 #ifndef DIPOLE_OPS_H
 #define DIPOLE_OPS_H
 
@@ -13,6 +16,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* x as another dtype: f32, f16 or bf16, from any of these. To f32 is exact. To 16 bits every element is rounded once, to the nearest,
+ * ties to the even one; beyond the largest (65504 in f16) by half a step or more it becomes an infinity. Denormals of all three are
+ * kept, in and out; what is at most half of the least becomes a zero of its sign. A NaN stays one, with its sign and the upper bits of
+ * its payload, and is made quiet. The same bits on every device. Any strides; of x's own dtype it is dp_copy. */
+DP_API dp_tensor *dp_cast(dp_device *device, const dp_tensor *x, dp_dtype dtype);
 
 /* An epilogue is a formula (docs/formula.md) of one output that matmul and conv2d apply to their result element by element,
  * with no pass over memory in between where the device's kernel can: "max(result + bias, 0)". The name `result` is the op's own
@@ -29,8 +38,8 @@ typedef struct dp_matmul_params {
     dp_args epilogue_args;
 } dp_matmul_params;
 
-/* Matrix product of f32 tensors. op(A): [..., m, k], op(B): [..., k, n], result: [..., m, n]. Leading axes are batches and
- * broadcast as in NumPy. Any strides. k = 0 gives beta C0 (and its epilogue). `params` may be NULL. */
+/* Matrix product. op(A): [..., m, k], op(B): [..., k, n], each f32, f16 or bf16; C0 and the result, [..., m, n], are f32. Leading axes are
+ * batches and broadcast as in NumPy. Any strides. k = 0 gives beta C0 (and its epilogue). `params` may be NULL. */
 DP_API dp_tensor *dp_matmul(dp_device *device, const dp_tensor *a, const dp_tensor *b,
                             const dp_matmul_params *params);
 
@@ -51,7 +60,8 @@ typedef struct dp_conv2d_params {
 } dp_conv2d_params;
 
 /* x: [N, C, H, W], w: [K, C / groups, R, S], result: [N, K, P, Q] with
- * P = (H + 2 padding + extra_padding - dilation (R - 1) - 1) / stride + 1 rounded down, Q alike; f32, any strides:
+ * P = (H + 2 padding + extra_padding - dilation (R - 1) - 1) / stride + 1 rounded down, Q alike. x and w are f32, f16 or bf16 each, as
+ * are the operands of all four; the result is f32. Any strides:
  * y[n,k,p,q] = sum_{c,r,s} w[k,c,r,s] x[n, g C/groups + c, p stride - padding + r dilation, ...], g = k / (K / groups).
  * `params` may be NULL, as in all of these. */
 DP_API dp_tensor *dp_conv2d(dp_device *device, const dp_tensor *x, const dp_tensor *w,
@@ -81,7 +91,7 @@ typedef struct dp_conv2d_transposed_params {
 } dp_conv2d_transposed_params;
 
 /* x: [N, C, H, W], w: [C, K / groups, R, S], result: [N, K, P, Q] with
- * P = (H - 1) stride - 2 padding - extra_padding + dilation (R - 1) + output_padding + 1, Q alike, at least 1; f32, any strides.
+ * P = (H - 1) stride - 2 padding - extra_padding + dilation (R - 1) + output_padding + 1, Q alike, at least 1; dtypes as above, any strides.
  * Each x[n,c,h,..] adds w[c,k,r,s] x[n,c,h,..] to y[n, g K/groups + k, h stride - padding + r dilation, ..], g = c / (C / groups):
  * shapes and values are those of PyTorch's ConvTranspose2d. It is dp_conv2d_gradient_input with the roles named for a layer, so
  * its own gradients are, with the same padding and an output_padding below stride, dp_conv2d(gradient, w) by x, and
@@ -121,7 +131,7 @@ DP_API const char *dp_reduction_name(dp_reduction reduction); /* "sum", ... */
 DP_API dp_tensor *dp_reduce(dp_device *device, const dp_tensor *x, dp_reduction reduction, unsigned axes);
 
 /* Picks rows: x: [n, ...], index: i32 of any shape s, result: s followed by x's other axes. An embedding lookup.
- * x may be f32 or i32. An index outside of 0 .. n - 1 gives NaN (i32: the least integer). */
+ * x has any dtype. An index outside of 0 .. n - 1 gives NaN (i32: the least integer). */
 DP_API dp_tensor *dp_gather_rows(dp_device *device, const dp_tensor *x, const dp_tensor *index);
 
 /* Picks elements along one axis: index: i32 with x's rank and sizes but along `axis`; result has index's shape:

@@ -17,7 +17,9 @@ extern "C" {
 
 typedef struct dp_tensor dp_tensor;
 
-/* f32 and i32 work; the others have their place and are answered with DP_ERROR_UNSUPPORTED. */
+/* f16 (IEEE 754 binary16) and bf16 (the upper half of an f32) are for storage, where the caller chooses them: two bytes an element.
+ * dp_cast makes them and f32 of each other; dp_matmul, the convolutions, dp_copy and the gathers take them, and compute in f32; all
+ * others refuse them. f64 and i8 have their place and are answered with DP_ERROR_UNSUPPORTED. */
 typedef enum dp_dtype { DP_F32, DP_I32, DP_F16, DP_BF16, DP_F64, DP_I8, DP_DTYPE_COUNT } dp_dtype;
 
 DP_API const char *dp_dtype_name(dp_dtype dtype); /* "f32"; "unknown" outside of the enum */
@@ -63,10 +65,10 @@ DP_API bool dp_tensor_contiguous(const dp_tensor *tensor);          /* row-major
 
 /* Transfers of the whole tensor, row-major on the host side whatever the strides; `bytes` must be exactly
  * dp_tensor_size * dp_dtype_size. read waits for the work that makes the values. write needs a tensor whose elements do not
- * overlap. */
+ * overlap. f16 and bf16 are raw words of 16 bits; to write or fill a view of them that has gaps takes a way through host memory. */
 DP_API dp_status dp_read(const dp_tensor *tensor, void *data, size_t bytes);
 DP_API dp_status dp_write(dp_tensor *tensor, const void *data, size_t bytes);
-/* Sets every element. i32 takes the nearest integer and refuses what does not fit. */
+/* Sets every element. i32 takes the nearest integer and refuses what does not fit; f16 and bf16 round as dp_cast does. */
 DP_API dp_status dp_fill(dp_tensor *tensor, double value);
 /* Reads the only element of a tensor of size 1; NaN on failure. */
 DP_API double dp_item(const dp_tensor *tensor);

@@ -38,7 +38,7 @@ void dp__text_free(dp__text *text);
 typedef struct dp__buffer {
     int references;
     struct dp_device *device;
-    uint64_t bytes;    /* at least 4 */
+    uint64_t bytes;    /* a multiple of 4, at least 4: kernels read and write 32-bit words */
     uint64_t capacity; /* the backend's: what it took for them */
     void *handle;   /* the backend's; for "ref" the host memory itself */
 } dp__buffer;
@@ -114,6 +114,17 @@ void dp__tensor_range(const dp_tensor *tensor, int64_t *first, int64_t *end);
 dp_status dp__check_device(dp_device *device);
 dp_status dp__check_tensor(dp_device *device, const dp_tensor *tensor, const char *name);
 dp_status dp__check_dtype(dp_device *device, const dp_tensor *tensor, const char *name, dp_dtype dtype);
+/* f32, f16 or bf16. */
+dp_status dp__check_float(dp_device *device, const dp_tensor *tensor, const char *name);
+
+/* Elements of 16 bits (half.c). widen is exact; narrow and from round once, to nearest, ties to even. */
+static inline bool dp__is_half(dp_dtype dtype)
+{
+    return dtype == DP_F16 || dtype == DP_BF16;
+}
+float dp__half_widen(dp_dtype dtype, uint16_t half);
+uint16_t dp__half_narrow(dp_dtype dtype, float value);
+uint16_t dp__half_from(dp_dtype dtype, double value);
 
 /* Buffers. */
 dp__buffer *dp__buffer_create(dp_device *device, uint64_t bytes); /* NULL with the reason kept */

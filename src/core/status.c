@@ -105,7 +105,16 @@ dp_status dp__check_dtype(dp_device *device, const dp_tensor *tensor, const char
 {
     DP_CHECK(dp__check_tensor(device, tensor, name));
     if (tensor->dtype != dtype)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "%s is %s, but must be %s", name,
-                        dp_dtype_name(tensor->dtype), dp_dtype_name(dtype));
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%s is %s, but must be %s%s", name, dp_dtype_name(tensor->dtype),
+                        dp_dtype_name(dtype), dp__is_half(tensor->dtype) && dtype == DP_F32 ? " (dp_cast converts)" : "");
+    return DP_OK;
+}
+
+dp_status dp__check_float(dp_device *device, const dp_tensor *tensor, const char *name)
+{
+    DP_CHECK(dp__check_tensor(device, tensor, name));
+    if (tensor->dtype != DP_F32 && !dp__is_half(tensor->dtype))
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%s is %s, but must be f32, f16 or bf16", name,
+                        dp_dtype_name(tensor->dtype));
     return DP_OK;
 }

@@ -70,8 +70,8 @@ static dp_status check_new(dp_device *device, dp_dtype dtype, const dp_shape *sh
     DP_CHECK(dp__check_device(device));
     if ((unsigned)dtype >= DP_DTYPE_COUNT)
         return dp__fail(device, DP_ERROR_ARGUMENT, "dtype %d is not in dp_dtype", (int)dtype);
-    if (dtype != DP_F32 && dtype != DP_I32)
-        return dp__fail(device, DP_ERROR_UNSUPPORTED, "dtype %s: tensors are f32 or i32", dp_dtype_name(dtype));
+    if (dtype != DP_F32 && dtype != DP_I32 && !dp__is_half(dtype))
+        return dp__fail(device, DP_ERROR_UNSUPPORTED, "dtype %s: tensors are f32, i32, f16 or bf16", dp_dtype_name(dtype));
     if (shape->rank < 0 || shape->rank > DP_MAX_RANK)
         return dp__fail(device, DP_ERROR_ARGUMENT, "shape of rank %d: 0 to %d is allowed", shape->rank, DP_MAX_RANK);
     const int64_t size = dp__shape_size(shape);

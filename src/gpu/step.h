@@ -67,6 +67,13 @@ const dp_tensor *dp__epilogue_tensor(const dp__epilogue *epilogue);
 float dp__epilogue_scalar(const dp__epilogue *epilogue);
 void dp__epilogue_emit(const dp__epilogue *epilogue, dp__text *text);
 
+/* plans/cast.c: a copy of elements of 16 bits. */
+dp_status dp__plan_copy_halves(dp__gpu *gpu, const dp__copy_call *call);
+/* What a kernel for f32 can read in place of an f32, f16 or bf16 `tensor`: in *result a new reference on it, or on its values as
+ * f32, which lie in memory in the order in which they do in `tensor`, without gaps. NULL gives NULL. The only place where operands
+ * are converted: a kernel that converts as it loads takes the tensor itself instead. */
+dp_status dp__plan_widen(dp__gpu *gpu, const dp_tensor *tensor, dp_tensor **result);
+
 /* tuning.c: parameters that suit a device, by its kind until measured ones are there. */
 typedef struct dp__tuning {
     int width;        /* lanes of the explicit vectors, W */

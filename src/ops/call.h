@@ -11,11 +11,18 @@
 #include "expr/expr.h"
 #include <dipole/ops.h>
 
-/* out[...] = in[...], as 32-bit words, any strides on both sides. `in` is broadcast to out's shape already. */
+/* out[...] = in[...], as bits, any strides on both sides; but an `out` with elements of 16 bits is contiguous and begins its buffer, so
+ * that a work-item can write whole words. `in` is broadcast to out's shape already. */
 typedef struct dp__copy_call {
     const dp_tensor *in;
     dp_tensor *out;
 } dp__copy_call;
+
+/* out[...] = in[...] as out's dtype; both are f32, f16 or bf16, and not the same. `in` has any strides; `out` begins its buffer. */
+typedef struct dp__cast_call {
+    const dp_tensor *in;
+    dp_tensor *out;
+} dp__cast_call;
 
 /* See dp_uniform and dp_randn. */
 typedef struct dp__random_call {
@@ -36,7 +43,7 @@ typedef struct dp__epilogue {
 } dp__epilogue;
 
 /* out = epilogue(alpha a b + beta c). Transposes are in the strides: a is [B.., m, k], b [B.., k, n], c (NULL with beta 0) and
- * out [B.., m, n], all of the same rank and batch shape; broadcast batches have stride 0. */
+ * out [B.., m, n], all of the same rank and batch shape; broadcast batches have stride 0. a and b are f32, f16 or bf16 each. */
 typedef struct dp__matmul_call {
     const dp_tensor *a, *b, *c;
     dp_tensor *out;
@@ -51,8 +58,8 @@ typedef struct dp__matmul_call {
  *   GRADIENT_INPUT     x[n,c,h,..] = sum  w[k,c,r,s] y[n,k,p,q]  over h(p, r) = h
  *   GRADIENT_WEIGHTS   w[k,c,r,s] = sum  x[n,c,h(p,r),..] y[n,k,p,q]
  * c and k in one of `groups` groups. x: [N, C, H, W], w: [K, C / groups, R, S], y: [N, K, P, Q]. The kind's own one is the
- * output; the other two are only read and have any strides. P follows from H but for a rest that no window reaches; where x is
- * the output of a transposed convolution, H may also be larger than what the windows cover: padding[axis][1] is then less than
+ * output; the other two are only read, have any strides, and are f32, f16 or bf16 each. P follows from H but for a rest that no
+ * window reaches; where x is the output of a transposed convolution, H may also be larger than what the windows cover: padding[axis][1] is then less than
  * 0. A kernel needs the sizes and padding[axis][0] alone. */
 typedef enum dp__conv2d_kind {
     DP__CONV2D_FORWARD,
@@ -96,7 +103,8 @@ typedef struct dp__reduce_call {
     bool bound;
 } dp__reduce_call;
 
-/* out[o, t, i] = x[o, index[o, t, i], i]; all three of rank 3, any strides, index broadcast where rows are picked. */
+/* out[o, t, i] = x[o, index[o, t, i], i], as bits; all three of rank 3, any strides, index broadcast where rows are picked. out begins
+ * its buffer. */
 typedef struct dp__gather_call {
     const dp_tensor *x, *index;
     dp_tensor *out;

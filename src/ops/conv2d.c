@@ -56,7 +56,7 @@ static dp_status read_conv_params(conv *c, const dp_conv2d_params *params)
 static dp_status check_tensor(const conv *c, const dp_tensor *tensor, const char *name)
 {
     char text[DP_SHAPE_TEXT];
-    DP_CHECK(dp__check_dtype(c->device, tensor, name, DP_F32));
+    DP_CHECK(dp__check_float(c->device, tensor, name));
     if (tensor->shape.rank != 4)
         return dp__fail(c->device, DP_ERROR_ARGUMENT, "%s: %s %s must have four axes", c->op, name,
                         dp__shape_text(&tensor->shape, text));

@@ -54,6 +54,35 @@ static dp_status check_writable(dp_device *device, const dp_tensor *tensor, cons
     return DP_OK;
 }
 
+/* Writes elements of 16 bits among others: two of them share a word that a kernel would write as one, so this goes through host
+ * memory. `step` is 0 where all are the one at `data`. */
+static dp_status write_scattered(const dp_tensor *tensor, const uint16_t *data, int64_t step)
+{
+    dp_device *device = tensor->device;
+    int64_t first, end, index[DP_MAX_RANK] = {0}, at = 0;
+    dp__tensor_range(tensor, &first, &end);
+    const uint64_t bytes = (uint64_t)(end - first) * sizeof *data, offset = (uint64_t)first * sizeof *data;
+    uint16_t *host = dp__alloc((size_t)(end - first), sizeof *host);
+    if (!host)
+        return dp__fail(device, DP_ERROR_MEMORY, "no host memory for %llu bytes", (unsigned long long)bytes);
+    dp_status status = dp__buffer_read(tensor->buffer, offset, host, bytes);
+    const int64_t size = dp__shape_size(&tensor->shape);
+    for (int64_t t = 0; t < size; t++) {
+        host[at] = data[t * step];
+        for (int axis = tensor->shape.rank - 1; axis >= 0; axis--) {
+            at += tensor->stride[axis];
+            if (++index[axis] < tensor->shape.dim[axis])
+                break;
+            at -= tensor->stride[axis] * tensor->shape.dim[axis];
+            index[axis] = 0;
+        }
+    }
+    if (status == DP_OK)
+        status = dp__buffer_write(tensor->buffer, offset, host, bytes);
+    dp__free(host);
+    return status;
+}
+
 dp_status dp_write(dp_tensor *tensor, const void *data, size_t bytes)
 {
     dp_device *device = dp_tensor_device(tensor);
@@ -63,6 +92,8 @@ dp_status dp_write(dp_tensor *tensor, const void *data, size_t bytes)
         return DP_OK;
     if (dp_tensor_contiguous(tensor))
         return dp__buffer_write(tensor->buffer, (uint64_t)tensor->offset * dp_dtype_size(tensor->dtype), data, bytes);
+    if (dp__is_half(tensor->dtype))
+        return write_scattered(tensor, data, 1);
     dp_tensor *packed = dp_from(device, tensor->dtype, tensor->shape, data);
     if (!packed)
         return DP_ERROR_MEMORY;
@@ -79,6 +110,42 @@ dp_tensor *dp_from(dp_device *device, dp_dtype dtype, dp_shape shape, const void
     return tensor;
 }
 
+/* Sets every element of a tensor with elements of 32 bits. */
+static dp_status fill_words(dp_tensor *tensor, const void *word)
+{
+    dp_tensor *one = dp_from(tensor->device, tensor->dtype, (dp_shape){0}, word);
+    dp_tensor *wide = one ? dp_broadcast(one, tensor->shape) : NULL;
+    const dp_status status = wide ? copy(wide, tensor) : DP_ERROR_MEMORY;
+    dp_tensor_release(&wide);
+    dp_tensor_release(&one);
+    return status;
+}
+
+/* Elements of 16 bits: as words where they are a run, but for one that shares its word with others at either end. */
+static dp_status fill_halves(dp_tensor *tensor, uint16_t half)
+{
+    if (!dp_tensor_contiguous(tensor))
+        return write_scattered(tensor, &half, 0);
+    const int64_t first = tensor->offset, end = first + dp__shape_size(&tensor->shape), odd = first % 2;
+    const uint32_t word = half * 0x10001u;
+    if (odd)
+        DP_CHECK(dp__buffer_write(tensor->buffer, (uint64_t)first * sizeof half, &half, sizeof half));
+    if (end % 2 && end > first + odd)
+        DP_CHECK(dp__buffer_write(tensor->buffer, (uint64_t)(end - 1) * sizeof half, &half, sizeof half));
+    if (end / 2 <= (first + odd) / 2)
+        return DP_OK;
+    dp_tensor *words = dp__tensor_view(tensor);
+    if (!words)
+        return DP_ERROR_MEMORY;
+    words->dtype = DP_I32;
+    words->shape = DP_SHAPE(end / 2 - (first + odd) / 2);
+    words->offset = (first + odd) / 2;
+    words->stride[0] = 1;
+    const dp_status status = fill_words(words, &word);
+    dp_tensor_release(&words);
+    return status;
+}
+
 dp_status dp_fill(dp_tensor *tensor, double value)
 {
     dp_device *device = dp_tensor_device(tensor);
@@ -92,13 +159,9 @@ dp_status dp_fill(dp_tensor *tensor, double value)
     }
     if (dp__shape_size(&tensor->shape) == 0)
         return DP_OK;
-    dp_tensor *one = dp_from(device, tensor->dtype, (dp_shape){0},
-                             tensor->dtype == DP_I32 ? (const void *)&as_int : (const void *)&as_float);
-    dp_tensor *wide = one ? dp_broadcast(one, tensor->shape) : NULL;
-    const dp_status status = wide ? copy(wide, tensor) : DP_ERROR_MEMORY;
-    dp_tensor_release(&wide);
-    dp_tensor_release(&one);
-    return status;
+    if (dp__is_half(tensor->dtype))
+        return fill_halves(tensor, dp__half_from(tensor->dtype, value));
+    return fill_words(tensor, tensor->dtype == DP_I32 ? (const void *)&as_int : (const void *)&as_float);
 }
 
 dp_tensor *dp_full(dp_device *device, dp_dtype dtype, dp_shape shape, double value)
@@ -121,6 +184,9 @@ double dp_item(const dp_tensor *tensor)
         return (double)NAN;
     }
     uint32_t word;
+    uint16_t half;
+    if (dp__is_half(tensor->dtype))
+        return dp_read(tensor, &half, sizeof half) == DP_OK ? (double)dp__half_widen(tensor->dtype, half) : (double)NAN;
     if (dp_read(tensor, &word, sizeof word) != DP_OK)
         return (double)NAN;
     if (tensor->dtype == DP_I32)

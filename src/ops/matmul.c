@@ -30,7 +30,7 @@ static dp_tensor *operand(const dp_tensor *tensor, bool transpose, const dp_shap
 static dp_status check_operand(dp_device *device, const dp_tensor *tensor, const char *name)
 {
     char text[DP_SHAPE_TEXT];
-    DP_CHECK(dp__check_dtype(device, tensor, name, DP_F32));
+    DP_CHECK(dp__check_float(device, tensor, name));
     if (tensor->shape.rank < 2)
         return dp__fail(device, DP_ERROR_ARGUMENT, "matmul: %s has shape %s, but needs two axes or more", name,
                         dp__shape_text(&tensor->shape, text));

@@ -57,11 +57,11 @@ static void setup_shapes(ops_run *run)
     s->w = DP_SHAPE(s->y.dim[1], s->x.dim[1] / s->groups, taps[0], taps[1]);
 }
 
-static dp_tensor *tensor(ops_run *run, dp_shape shape, const char *layout_key)
+static dp_tensor *tensor(ops_run *run, dp_shape shape, const char *layout_key, const char *dtype_key)
 {
     static const ops_fill fill = {.low = -1, .high = 1};
     char layout[12];
-    return ops_input(run, DP_F32, shape, ops_word(run, layout_key, "", layout, sizeof layout), fill);
+    return ops_input(run, ops_dtype(run, dtype_key, DP_F32), shape, ops_word(run, layout_key, "", layout, sizeof layout), fill);
 }
 
 static void setup(ops_run *run, op_kind kind)
@@ -70,9 +70,9 @@ static void setup(ops_run *run, op_kind kind)
     s->kind = kind;
     setup_params(run);
     setup_shapes(run);
-    s->tx = kind == INPUT || kind == TRANSPOSED ? NULL : tensor(run, s->x, "xl");
-    s->tw = kind == WEIGHTS ? NULL : tensor(run, s->w, "wl");
-    s->ty = kind == FORWARD ? NULL : tensor(run, s->y, "yl");
+    s->tx = kind == INPUT || kind == TRANSPOSED ? NULL : tensor(run, s->x, "xl", "xd");
+    s->tw = kind == WEIGHTS ? NULL : tensor(run, s->w, "wl", "wd");
+    s->ty = kind == FORWARD ? NULL : tensor(run, s->y, "yl", "yd");
     const dp_shape result = kind == FORWARD ? s->y : s->x;
     ops_epilogue_setup(run, result, DP_SHAPE(result.dim[1], 1, 1), &s->epilogue);
     s->params.epilogue = s->transposed.epilogue = s->epilogue.text;
@@ -215,6 +215,8 @@ static const char *const shapes[] = {
     "n=2 c=5 h=12 w=14 k=6 r=3 s=3 xl=step wl=rows yl=step pw=1",
     "n=3 c=4 h=12 w=14 k=6 r=2 s=3 xl=bcast wl=inner yl=bcast g=2",
     "n=3 c=4 h=12 w=14 k=6 r=2 s=3 xl=offset wl=step yl=offset sh=2",
+    "n=2 c=3 h=7 w=9 k=5 r=3 s=3 ph=1 pw=1 xd=f16 wd=bf16 yd=f16",
+    "n=2 c=4 h=6 w=7 k=6 r=2 s=3 sh=2 g=2 wd=f16 yd=bf16 xl=rev yl=step",
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -234,6 +236,7 @@ static void cases_winograd(ops_list *list)
     ops_add(list, false, "n=2 c=5 h=8 w=10 k=6 r=3 s=3 ph=1 pw=1 xl=t wl=rev e=relu win=4");
     ops_add(list, false, "n=1 c=70 h=9 w=10 k=16 r=3 s=3 ph=1 pw=1 win=4");
     ops_add(list, false, "n=1 c=3 h=9 w=9 k=4 r=3 s=3 sw=2 win=4");
+    ops_add(list, false, "n=2 c=3 h=9 w=8 k=4 r=3 s=3 ph=1 pw=1 xd=bf16 wd=f16 e=relu win=4");
     ops_add(list, false, "n=1 c=0 h=5 w=6 k=3 r=3 s=3 win=4");
     ops_add(list, false, "n=0 c=2 h=5 w=6 k=3 r=3 s=3 win=4");
 }
@@ -300,6 +303,7 @@ static void cases_transposed(ops_list *list)
     ops_add(list, false, "n=2 c=5 h=6 w=7 k=6 r=3 s=3 yl=t wl=rev");
     ops_add(list, false, "n=2 c=5 h=6 w=7 k=3 r=3 s=3 yl=step wl=offset sw=2 ow=1");
     ops_add(list, false, "n=2 c=3 h=5 w=6 k=4 r=4 s=4 sh=2 sw=2 ph=1 pw=1 e=relu");
+    ops_add(list, false, "n=2 c=3 h=5 w=6 k=4 r=4 s=4 sh=2 sw=2 ph=1 pw=1 yd=f16 wd=bf16 yl=t");
     ops_add(list, false, "n=1 c=3 h=5 w=6 k=4 r=3 s=3 sh=2 oh=1 e=swish zl=t");
     ops_add(list, false, "n=1 c=0 h=4 w=4 k=2 r=2 s=2 e=relu");
 }
@@ -324,7 +328,7 @@ static void bench_transposed(ops_list *list)
     ops_add(list, false, "n=8 c=64 h=32 w=32 k=3 r=4 s=4 sh=2 sw=2 ph=1 pw=1");
 }
 
-#define WINDOW_KEYS "n c h w k r s sh sw ph pw eh ew dh dw g xl wl yl"
+#define WINDOW_KEYS "n c h w k r s sh sw ph pw eh ew dh dw g xl wl yl xd wd yd"
 #define CONV2D(op_name, key_list, which, bench_list)                                                         \
     {                                                                                                        \
         .name = op_name, .keys = key_list, .shape = "n c h w k r s", .state_size = sizeof(state),            \

@@ -16,9 +16,9 @@ typedef struct state {
     dp_dtype dtype;
     dp_shape shape, other; /* other: what `reshape` makes */
     dp_tensor *buffer, *view;
-    const uint32_t *stored; /* what the buffer holds before the op */
-    uint32_t *data;         /* what `write` writes */
-    double value;           /* of `fill` and `full` */
+    const void *stored; /* what the buffer holds before the op */
+    void *data;         /* what `write` writes */
+    double value;       /* of `fill` and `full` */
 } state;
 
 static void setup(ops_run *run)
@@ -26,7 +26,7 @@ static void setup(ops_run *run)
     state *s = run->state;
     ops_word(run, "how", "copy", s->how, sizeof s->how);
     ops_word(run, "view", "", s->layout, sizeof s->layout);
-    s->dtype = ops_is(run, "dtype", "i32") ? DP_I32 : DP_F32;
+    s->dtype = ops_dtype(run, "dtype", DP_F32);
     s->shape = ops_shape(run, "shape", DP_SHAPE(1000));
     s->other = ops_shape(run, "to", s->shape);
     s->value = s->dtype == DP_I32 ? -123456 : 0.1;
@@ -34,14 +34,19 @@ static void setup(ops_run *run)
     s->stored = run->sources ? run->source[0].data : NULL;
     s->view = ops_view(run, s->buffer, s->shape, s->layout);
     run->exact = true;
-    run->bytes = 8.0 * (double)ops_size(s->shape);
+    run->bytes = 2.0 * (double)dp_dtype_size(s->dtype) * (double)ops_size(s->shape);
     if (strcmp(s->how, "write") && strcmp(s->how, "fill"))
         return;
     ops_will_write(run);
     const int64_t size = ops_size(s->shape);
-    s->data = ops_memory(run, (size_t)size, sizeof *s->data);
-    for (int64_t t = 0; s->data && t < size; t++)
-        s->data[t] = ops_element(7, (ops_fill){.kind = OPS_WORDS}, s->dtype, t);
+    s->data = ops_memory(run, (size_t)size, dp_dtype_size(s->dtype));
+    for (int64_t t = 0; s->data && t < size; t++) {
+        const uint32_t bits = ops_element(7, (ops_fill){.kind = OPS_WORDS}, s->dtype, t);
+        if (dp_dtype_size(s->dtype) == 2)
+            ((uint16_t *)s->data)[t] = (uint16_t)bits;
+        else
+            ((uint32_t *)s->data)[t] = bits;
+    }
 }
 
 /* Half of the first axis, folded to two axes, exchanged. */
@@ -75,7 +80,7 @@ static void launch(ops_run *run)
     const bool write = !strcmp(s->how, "write"), fill = !strcmp(s->how, "fill");
     run->results = 1;
     if (write)
-        dp_write(s->view, s->data, (size_t)ops_size(s->shape) * sizeof *s->data);
+        dp_write(s->view, s->data, (size_t)ops_size(s->shape) * dp_dtype_size(s->dtype));
     if (fill)
         dp_fill(s->view, s->value);
     if (write || fill)
@@ -135,7 +140,7 @@ static uint32_t value_word(const state *s)
     uint32_t word = (uint32_t)(int32_t)s->value;
     if (s->dtype == DP_F32)
         memcpy(&word, &(float){(float)s->value}, sizeof word);
-    return word;
+    return s->dtype == DP_F16 ? 0x2e66 : s->dtype == DP_BF16 ? 0x3dcd : word; /* 0.1: 1638 2^-14, 205 2^-11 */
 }
 
 /* What the whole buffer holds after something went through the view. */
@@ -143,11 +148,12 @@ static void expect_written(const ops_run *run, double *values)
 {
     const state *s = run->state;
     int64_t index[DP_MAX_RANK];
-    for (size_t t = 0; t < run->source[0].bytes / sizeof(uint32_t); t++)
-        values[t] = s->stored[t];
+    for (size_t t = 0; t < run->source[0].bytes / dp_dtype_size(s->dtype); t++)
+        values[t] = ops_bits(s->stored, s->dtype, t);
     for (int64_t t = 0; t < ops_size(s->shape); t++) {
         ops_unravel(s->shape, t, index);
-        values[stored_at(s->shape, s->layout, index)] = strcmp(s->how, "fill") ? s->data[t] : value_word(s);
+        values[stored_at(s->shape, s->layout, index)] =
+            strcmp(s->how, "fill") ? ops_bits(s->data, s->dtype, (size_t)t) : value_word(s);
     }
 }
 
@@ -167,8 +173,35 @@ static void expect(ops_run *run, int result, double *values)
             from = (rows + t % rows) * columns + t / rows;
         }
         ops_unravel(s->shape, from, index);
-        values[t] = strcmp(s->how, "full") ? s->stored[stored_at(s->shape, s->layout, index)] : value_word(s);
+        values[t] = strcmp(s->how, "full")
+                        ? ops_bits(s->stored, s->dtype, (size_t)stored_at(s->shape, s->layout, index))
+                        : value_word(s);
     }
+}
+
+/* Elements that share words with others: odd sizes, odd offsets, gaps. */
+static void cases_halves(ops_list *list)
+{
+    ops_add(list, true, "how=copy view=t shape=3x5 dtype=f16");
+    ops_add(list, true, "how=write view=offset shape=3x5 dtype=bf16");
+    ops_add(list, false, "how=copy shape=scalar dtype=bf16");
+    ops_add(list, false, "how=copy shape=1001 dtype=f16");
+    ops_add(list, false, "how=copy view=chain shape=7x9x5 dtype=bf16");
+    ops_add(list, false, "how=copy view=bcast shape=7x5 dtype=f16");
+    ops_add(list, false, "how=copy view=rev shape=2x3x4x5x6x3x2x3 dtype=bf16");
+    ops_add(list, false, "how=read view=step shape=17x9x23 dtype=f16");
+    ops_add(list, false, "how=read view=offset shape=3x7x1 dtype=bf16");
+    ops_add(list, false, "how=write view=step shape=5x3x4 dtype=f16");
+    ops_add(list, false, "how=write view=rev shape=33x17x65 dtype=bf16");
+    ops_add(list, false, "how=write view=chain shape=5x3x4 dtype=f16");
+    ops_add(list, false, "how=fill view=offset shape=13x31x3 dtype=f16");
+    ops_add(list, false, "how=fill view=offset shape=2x1 dtype=f16");
+    ops_add(list, false, "how=fill view=offset shape=1x1 dtype=bf16");
+    ops_add(list, false, "how=fill view=rows shape=13x31x8 dtype=bf16");
+    ops_add(list, false, "how=full shape=257x129 dtype=f16");
+    ops_add(list, false, "how=full shape=1 dtype=bf16");
+    ops_add(list, false, "how=reshape shape=6x35 view=t to=5x2x21 dtype=f16");
+    ops_add(list, false, "how=split shape=10x7x3 dtype=bf16");
 }
 
 static void cases(ops_list *list)
@@ -202,6 +235,7 @@ static void cases(ops_list *list)
     ops_add(list, false, "how=reshape shape=1x1 to=scalar");
     ops_add(list, false, "how=split shape=10x7x3");
     ops_add(list, false, "how=split shape=64x65 dtype=i32");
+    cases_halves(list);
 }
 
 const ops_op ops_copy = {

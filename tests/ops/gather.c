@@ -32,7 +32,7 @@ static void setup_common(ops_run *run, bool scatter)
     char layout[12];
     s->rows = !ops_is(run, "how", "axis");
     s->axis = (int)ops_int(run, "axis", 0);
-    s->dtype = ops_is(run, "dtype", "i32") ? DP_I32 : DP_F32;
+    s->dtype = ops_dtype(run, "dtype", DP_F32);
     s->x = ops_shape(run, "x", DP_SHAPE(ops_int(run, "n", 100), ops_int(run, "d", 1)));
     s->index_shape = ops_shape(run, "index", DP_SHAPE(ops_int(run, "m", 100)));
     s->y = picked_shape(s);
@@ -44,7 +44,7 @@ static void setup_common(ops_run *run, bool scatter)
     s->values = ops_input(run, s->dtype, scatter ? s->y : s->x, layout, values);
     ops_word(run, "il", "", layout, sizeof layout);
     s->index = ops_input(run, DP_I32, s->index_shape, layout, indices);
-    run->bytes = 4.0 * (double)(2 * ops_size(s->y) + ops_size(s->index_shape));
+    run->bytes = 2.0 * (double)dp_dtype_size(s->dtype) * (double)ops_size(s->y) + 4.0 * (double)ops_size(s->index_shape);
     run->flops = scatter ? (double)ops_size(s->y) : 0;
 }
 
@@ -102,7 +102,7 @@ static void expect_gather(ops_run *run, int result, double *values)
     const state *s = run->state;
     const int32_t *indices = ops_ints(run, s->index);
     const int32_t *ints = s->dtype == DP_I32 ? ops_ints(run, s->values) : NULL;
-    const float *floats = s->dtype == DP_F32 ? ops_floats(run, s->values) : NULL;
+    const float *floats = s->dtype != DP_I32 ? ops_floats(run, s->values) : NULL;
     (void)result;
     for (int64_t t = 0; t < ops_size(s->y); t++) {
         const int64_t from = source(s, indices, t);
@@ -167,6 +167,10 @@ static void cases_gather(ops_list *list)
     ops_add(list, false, "how=rows x=100x17 index=64 dtype=i32 xl=t low=-5 high=120");
     ops_add(list, false, "how=axis x=17x33 index=17x64 axis=1 dtype=i32");
     ops_add(list, false, "how=rows x=64x7x5 index=33 xl=inner");
+    ops_add(list, true, "how=rows x=4x3 index=5 dtype=f16 low=-1 high=4");
+    ops_add(list, false, "how=rows x=100x17 index=257 dtype=bf16 low=-5 high=120");
+    ops_add(list, false, "how=rows x=70x33 index=13x5 xl=t il=t dtype=f16");
+    ops_add(list, false, "how=axis x=9x10x11 index=9x7x11 axis=1 xl=offset dtype=bf16");
 }
 
 static void cases_scatter(ops_list *list)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix products. ta, tb: transposes. ab, bb: batch axes of a and b. al, bl, cl: layouts (see ops.h). c:
+/* Matrix products. ta, tb: transposes. ab, bb: batch axes of a and b. al, bl, cl: layouts (see ops.h). ad, bd: dtypes. c:
  * what C0 is (full, row, column, scalar); alpha, beta. */
 #include "epilogue.h"
 
@@ -67,14 +67,15 @@ static void setup(ops_run *run)
     s->shape = with_matrix(s->batch, s->m, s->n, false);
     const dp_shape a = with_matrix(s->batch_a, s->m, s->k, s->params.transpose_a);
     const dp_shape b = with_matrix(s->batch_b, s->k, s->n, s->params.transpose_b);
-    s->a = ops_input(run, DP_F32, a, ops_word(run, "al", "", layout, sizeof layout), fill);
-    s->b = ops_input(run, DP_F32, b, ops_word(run, "bl", "", layout, sizeof layout), fill);
+    s->a = ops_input(run, ops_dtype(run, "ad", DP_F32), a, ops_word(run, "al", "", layout, sizeof layout), fill);
+    s->b = ops_input(run, ops_dtype(run, "bd", DP_F32), b, ops_word(run, "bl", "", layout, sizeof layout), fill);
     setup_c(run);
     ops_epilogue_setup(run, s->shape, DP_SHAPE(s->n), &s->epilogue);
     s->params.epilogue = s->epilogue.text;
     s->params.epilogue_args = s->epilogue.args;
     run->flops = 2.0 * (double)s->k * (double)ops_size(s->shape);
-    run->bytes = 4.0 * (double)(ops_size(a) + ops_size(b) + ops_size(s->shape));
+    run->bytes = (double)dp_dtype_size(dp_tensor_dtype(s->a)) * (double)ops_size(a) +
+                 (double)dp_dtype_size(dp_tensor_dtype(s->b)) * (double)ops_size(b) + 4.0 * (double)ops_size(s->shape);
 }
 
 static void launch(ops_run *run)
@@ -170,6 +171,12 @@ static void cases(ops_list *list)
     ops_add(list, false, "m=1 n=2 k=100003 e=relu"); /* after the last slice of k alone */
     ops_add(list, false, "m=9 n=17 k=0 e=relu");
     ops_add(list, false, "m=9 n=0 k=3 e=relu");
+    ops_add(list, true, "m=5 n=3 k=7 ad=f16 bd=bf16");
+    ops_add(list, false, "m=64 n=64 k=64 ad=f16 bd=f16");
+    ops_add(list, false, "m=33 n=17 k=21 ad=bf16 ta=1 beta=1 c=row e=relu");
+    ops_add(list, false, "m=31 n=33 k=17 ab=2x1 bb=3 ad=f16 bd=bf16 al=rev tb=1");
+    ops_add(list, false, "m=17 n=9 k=21 ab=3 bb=3 al=bcast bl=step ad=bf16 bd=bf16");
+    ops_add(list, false, "m=3 n=2 k=0 ad=f16");
 }
 
 static void bench(ops_list *list)
@@ -183,7 +190,7 @@ static void bench(ops_list *list)
 
 const ops_op ops_matmul = {
     .name = "matmul",
-    .keys = "m n k ta tb ab bb al bl cl c alpha beta" OPS_EPILOGUE_KEYS,
+    .keys = "m n k ta tb ab bb al bl cl ad bd c alpha beta" OPS_EPILOGUE_KEYS,
     .shape = "m n k",
     .state_size = sizeof(state),
     .cases = cases,

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const ops_op ops_copy, ops_random, ops_matmul, ops_conv2d, ops_conv2d_gradient_input,
+extern const ops_op ops_cast, ops_copy, ops_random, ops_matmul, ops_conv2d, ops_conv2d_gradient_input,
     ops_conv2d_gradient_weights, ops_conv2d_transposed, ops_map, ops_reduce, ops_gather,
     ops_scatter_add, ops_pairwise, ops_pairwise_batch, ops_pairwise_smallest, ops_potential;
 
 static const ops_op *const table[] = {
     &ops_copy,   &ops_random,      &ops_matmul,   &ops_conv2d,           &ops_map,       &ops_reduce,
     &ops_gather, &ops_scatter_add, &ops_pairwise, &ops_pairwise_smallest, &ops_potential,
-    &ops_pairwise_batch, &ops_conv2d_gradient_input, &ops_conv2d_gradient_weights, &ops_conv2d_transposed,
+    &ops_cast, &ops_pairwise_batch, &ops_conv2d_gradient_input, &ops_conv2d_gradient_weights, &ops_conv2d_transposed,
 };
 
 /* The layouts below use at most one more element than this many times an axis. */
@@ -335,12 +335,68 @@ static const void *read_all(ops_run *run, const dp_tensor *tensor, size_t elemen
 
 const float *ops_floats(ops_run *run, const dp_tensor *tensor)
 {
-    return read_all(run, tensor, sizeof(float));
+    const dp_dtype dtype = dp_tensor_dtype(tensor);
+    const void *data = read_all(run, tensor, dp_dtype_size(dtype));
+    if (dtype == DP_F32)
+        return data;
+    const size_t size = (size_t)dp_tensor_size(tensor);
+    float *wide = ops_memory(run, size, sizeof *wide);
+    for (size_t t = 0; wide && t < size; t++)
+        wide[t] = (float)ops_number(dtype, ops_bits(data, dtype, t));
+    return wide ? wide : data;
 }
 
 const int32_t *ops_ints(ops_run *run, const dp_tensor *tensor)
 {
     return read_all(run, tensor, sizeof(int32_t));
+}
+
+/* ---- elements ---- */
+
+dp_dtype ops_dtype(const ops_run *run, const char *key, dp_dtype fallback)
+{
+    for (int d = 0; d < DP_DTYPE_COUNT; d++)
+        if (ops_is(run, key, dp_dtype_name((dp_dtype)d)))
+            return (dp_dtype)d;
+    return fallback;
+}
+
+uint32_t ops_bits(const void *data, dp_dtype dtype, size_t t)
+{
+    return dp_dtype_size(dtype) == 2 ? ((const uint16_t *)data)[t] : ((const uint32_t *)data)[t];
+}
+
+/* By the formats' definition: sign, exponent, fraction. */
+double ops_number(dp_dtype dtype, uint32_t bits)
+{
+    if (dtype == DP_I32)
+        return (double)(int32_t)bits;
+    const int fraction_bits = dtype == DP_F32 ? 23 : dtype == DP_F16 ? 10 : 7, exponent_bits = dtype == DP_F16 ? 5 : 8;
+    const int most = (1 << exponent_bits) - 1, bias = most / 2;
+    const int exponent = (int)(bits >> fraction_bits) & most;
+    const uint32_t fraction = bits & ((1u << fraction_bits) - 1);
+    const bool minus = bits >> (fraction_bits + exponent_bits) & 1;
+    double size = exponent ? ldexp(1.0 + ldexp((double)fraction, -fraction_bits), exponent - bias)
+                           : ldexp((double)fraction, 1 - bias - fraction_bits);
+    if (exponent == most)
+        size = fraction ? (double)NAN : (double)INFINITY;
+    return minus ? -size : size;
+}
+
+/* The f32 in the middle between the 16-bit number t / 3 and the next one away from zero, or its neighbours; NaNs behind infinity. */
+static uint32_t tie(dp_dtype dtype, int64_t t)
+{
+    const uint32_t half = (uint32_t)(t / 3) & 0xffff, sign = half & 0x8000, infinity = dtype == DP_F16 ? 0x7c00 : 0x7f80;
+    const uint32_t size = half & 0x7fff, last = infinity - 1, step = infinity - 2;
+    if (size >= infinity)
+        return sign << 16 | 0x7f800000u | (size - infinity) << 12 | (uint32_t)(t % 3) << 22;
+    double middle = (ops_number(dtype, size) + ops_number(dtype, size + 1)) / 2;
+    if (size == last)
+        middle = ops_number(dtype, last) + (ops_number(dtype, last) - ops_number(dtype, step)) / 2;
+    const float value = (float)middle; /* exact */
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return sign << 16 | (bits + (uint32_t)(t % 3) - 1);
 }
 
 /* ---- inputs ---- */
@@ -360,18 +416,37 @@ static uint64_t seed_of(const ops_run *run)
     return mix(seed + (uint64_t)run->sources);
 }
 
+/* The f16 of a number of less than 2^16 without the bits that have no place, 0 where it is denormal. */
+static uint32_t cut_f16(double value)
+{
+    int exponent;
+    const double part = frexp(fabs(value), &exponent); /* in [1/2, 1) */
+    if (part == 0 || exponent < -13)
+        return 0;
+    return (value < 0 ? 0x8000u : 0u) | (uint32_t)(exponent + 14) << 10 | ((uint32_t)(part * 2048) & 0x3ff);
+}
+
 uint32_t ops_element(uint64_t seed, ops_fill fill, dp_dtype dtype, int64_t t)
 {
     const uint64_t word = mix(seed + 0x9e3779b97f4a7c15u * (uint64_t)(t + 1));
     const double part = (double)(word >> 40) * 0x1p-24;
-    uint32_t bits = (uint32_t)word;
+    const bool half = dp_dtype_size(dtype) == 2;
+    uint32_t bits = half ? (uint32_t)word & 0xffff : (uint32_t)word;
+    if (fill.kind == OPS_COUNT)
+        return (uint32_t)t & (half ? 0xffff : 0xffffffff);
+    if (fill.kind == OPS_TIES)
+        return tie(fill.halves, t);
     double value = fill.low + (fill.high - fill.low) * part;
     if (fill.kind == OPS_LEVELS)
         value = fill.low + floor((fill.high - fill.low + 1) * part);
     if (fill.kind != OPS_WORDS && dtype == DP_I32)
         bits = (uint32_t)(int32_t)value;
-    else if (fill.kind != OPS_WORDS)
+    else if (fill.kind != OPS_WORDS && dtype == DP_F16)
+        bits = cut_f16(value);
+    else if (fill.kind != OPS_WORDS) {
         memcpy(&bits, &(float){(float)value}, sizeof bits);
+        bits = half ? bits >> 16 : bits;
+    }
     return bits;
 }
 
@@ -419,16 +494,22 @@ dp_tensor *ops_buffer(ops_run *run, dp_dtype dtype, dp_shape shape, const char *
     const dp_shape stored = stored_shape(shape, layout);
     const int64_t size = ops_size(stored);
     const uint64_t seed = seed_of(run), most = dp_device_get_info(run->device).max_tensor_bytes;
-    if (size < 0 || (uint64_t)size > most / sizeof(uint32_t)) /* the device says it in its own words */
+    const size_t bytes = dp_dtype_size(dtype);
+    if (size < 0 || (uint64_t)size > most / bytes) /* the device says it in its own words */
         return ops_keep(run, dp_empty(run->device, dtype, stored));
-    uint32_t *data = ops_memory(run, (size_t)size, sizeof *data);
+    void *data = ops_memory(run, (size_t)size, bytes);
     if (!data || run->sources == OPS_MAX_INPUTS)
         return NULL;
-    for (int64_t t = 0; t < size; t++)
-        data[t] = ops_element(seed, fill, dtype, t);
+    for (int64_t t = 0; t < size; t++) {
+        const uint32_t bits = ops_element(seed, fill, dtype, t);
+        if (bytes == 2)
+            ((uint16_t *)data)[t] = (uint16_t)bits;
+        else
+            ((uint32_t *)data)[t] = bits;
+    }
     ops_source *source = &run->source[run->sources++];
     source->data = data;
-    source->bytes = (size_t)size * sizeof *data;
+    source->bytes = (size_t)size * bytes;
     source->tensor = ops_keep(run, dp_from(run->device, dtype, stored, data));
     return source->tensor;
 }

@@ -108,6 +108,12 @@ bool ops_is(const ops_run *run, const char *key, const char *value);
 /* "3x4x5", "scalar" for rank 0. */
 dp_shape ops_shape(const ops_run *run, const char *key, dp_shape fallback);
 
+/* The dtype that the text says; `fallback` where it has no such key. */
+dp_dtype ops_dtype(const ops_run *run, const char *key, dp_dtype fallback);
+/* Element `t` of data as it is in memory, as bits; and what number the bits of an element are. */
+uint32_t ops_bits(const void *data, dp_dtype dtype, size_t t);
+double ops_number(dp_dtype dtype, uint32_t bits);
+
 /* Inputs. A layout says how a tensor of a shape lies in memory:
  *   "" contiguous          t  last two axes exchanged       rev  all axes in reverse order
  *   step  every 2nd of the last axis     rows  every 3rd of the first    offset  all but the first row
@@ -116,14 +122,17 @@ dp_shape ops_shape(const ops_run *run, const char *key, dp_shape fallback);
 typedef enum ops_kind {
     OPS_UNIFORM, /* between low and high */
     OPS_LEVELS,  /* whole numbers low .. high */
-    OPS_WORDS    /* any 32 bits */
+    OPS_WORDS,   /* any bits */
+    OPS_COUNT,   /* element t has the bits t: every 16-bit number there is */
+    OPS_TIES     /* f32: what lies between each 16-bit number and the next, and the f32 before and behind that */
 } ops_kind;
 typedef struct ops_fill {
     ops_kind kind;
     double low, high;
+    dp_dtype halves; /* the 16-bit numbers of OPS_TIES */
 } ops_fill;
 
-/* The element `t` of a filled f32 or i32 buffer, as its 32 bits. */
+/* The element `t` of a filled buffer, as its 16 or 32 bits. Of 16 bits values are cut, not rounded. */
 uint32_t ops_element(uint64_t seed, ops_fill fill, dp_dtype dtype, int64_t t);
 /* Uploads the buffer that a layout needs and returns it; a view of it; both in one. The run keeps them. */
 dp_tensor *ops_buffer(ops_run *run, dp_dtype dtype, dp_shape shape, const char *layout, ops_fill fill);
@@ -135,7 +144,7 @@ void ops_will_write(ops_run *run);
 /* What the run holds until it is closed. */
 dp_tensor *ops_keep(ops_run *run, dp_tensor *tensor);
 void *ops_memory(ops_run *run, size_t count, size_t size);
-/* A tensor's elements on the host; never NULL, but of zeros where it cannot be read. */
+/* A tensor's elements on the host, f16 and bf16 as the f32 they are; never NULL, but of zeros where it cannot be read. */
 const float *ops_floats(ops_run *run, const dp_tensor *tensor);
 const int32_t *ops_ints(ops_run *run, const dp_tensor *tensor);
 

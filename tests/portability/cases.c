@@ -222,6 +222,35 @@ static void reductions(bench *b)
     }
 }
 
+static dp_tensor *halves(const bench *b, dp_dtype dtype)
+{
+    return dp_empty(b->device, dtype, DP_SHAPE(32, 64, 56, 56));
+}
+
+static void conversions(bench *b)
+{
+    dp_device *device = b->device;
+    dp_tensor *f16 = halves(b, DP_F16), *bf16 = halves(b, DP_BF16), *f32 = halves(b, DP_F32);
+    begin(b, "f32-f16");
+    dp_cast(device, f32, DP_F16);
+    begin(b, "f32-bf16");
+    dp_cast(device, f32, DP_BF16);
+    begin(b, "f16-f32");
+    dp_cast(device, f16, DP_F32);
+    begin(b, "bf16-f32");
+    dp_cast(device, bf16, DP_F32);
+    begin(b, "f16-bf16");
+    dp_cast(device, f16, DP_BF16);
+    begin(b, "f32-f16-four-axes");
+    dp_cast(device, dp_permute(f32, (const int[]){3, 1, 2, 0}, 4), DP_F16);
+    begin(b, "f16-f32-transposed");
+    dp_cast(device, dp_transpose(f16, 2, 3), DP_F32);
+    begin(b, "copy-transposed");
+    dp_copy(device, dp_transpose(bf16, 2, 3));
+    begin(b, "rows-of-16-bits");
+    dp_gather_rows(device, dp_empty(device, DP_BF16, DP_SHAPE(50000, 256)), ints(b, DP_SHAPE(4096)));
+}
+
 static void picks(bench *b)
 {
     begin(b, "rows");
@@ -358,6 +387,7 @@ bool record_cases(recorder *own)
     elements(&b);
     reductions(&b);
     picks(&b);
+    conversions(&b);
     variants_of_contractions(&b);
     matmuls(&b);
     convolutions(&b);

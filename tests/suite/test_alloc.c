@@ -104,6 +104,33 @@ static dp_status primitives(dp_device *device)
     return dp_failed(device);
 }
 
+static dp_status halves(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(1, 1, 4, 4), -1, 1), *half = dp_cast(device, x, DP_BF16);
+    dp_tensor *other = dp_cast(device, half, DP_F16), *part = dp_slice(other, 3, 0, 4, 3), *copy = dp_copy(device, part);
+    const uint16_t words[8] = {0};
+    uint16_t read[8];
+    dp_write(part, words, sizeof words);
+    dp_read(part, read, sizeof read);
+    dp_fill(part, 1);
+    dp_fill(half, 1);
+    dp_tensor *list[] = {
+        dp_cast(device, part, DP_F32),
+        dp_full(device, DP_F16, DP_SCALAR, 2),
+        dp_matmul(device, half, other, NULL),
+        dp_matmul_bound(device, half, other, NULL),
+        dp_conv2d(device, other, part, NULL),
+        x,
+        half,
+        other,
+        part,
+        copy,
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 static dp_status convolutions(dp_device *device)
 {
     dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(1, 2, 4, 4), -1, 1), *w = dp_uniform(device, 2, DP_SHAPE(2, 2, 2, 2), -1, 1);
@@ -354,6 +381,12 @@ static void test_primitives(void **state)
     fail_each(primitives, false);
 }
 
+static void test_halves(void **state)
+{
+    (void)state;
+    fail_each(halves, false);
+}
+
 static void test_convolutions(void **state)
 {
     (void)state;
@@ -426,7 +459,7 @@ int main(void)
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_problems),      cmocka_unit_test(test_convolutions),
+        cmocka_unit_test(test_problems),      cmocka_unit_test(test_halves), cmocka_unit_test(test_convolutions),
         cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);

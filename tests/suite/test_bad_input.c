@@ -63,7 +63,7 @@ static void making(dp_device *device)
     refused(device, dp_empty(device, DP_F32, DP_SHAPE(INT64_C(1) << 31)), ARGUMENT, "2147483648");
     refused(device, dp_empty(device, (dp_dtype)99, DP_SHAPE(1)), ARGUMENT, "dtype");
     refused(device, dp_empty(device, (dp_dtype)-1, DP_SHAPE(1)), ARGUMENT, "dtype");
-    for (int d = DP_F16; d < DP_DTYPE_COUNT; d++)
+    for (int d = DP_F64; d < DP_DTYPE_COUNT; d++)
         refused(device, dp_empty(device, (dp_dtype)d, DP_SHAPE(1)), DP_ERROR_UNSUPPORTED,
                 dp_dtype_name((dp_dtype)d));
     refused(device, dp_from(device, DP_F64, DP_SHAPE(1), data), DP_ERROR_UNSUPPORTED, "f64");

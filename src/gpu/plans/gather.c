@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gather and scatter_add: each element of the result is a work-item. */
 #include "gpu/step.h"
+#include <math.h>
 
 /* Offset and the three strides of a tensor of rank 3. */
 static void add_view(dp__step *step, const dp_tensor *tensor)
@@ -13,9 +14,11 @@ static void add_view(dp__step *step, const dp_tensor *tensor)
 dp_status dp__plan_gather(dp__gpu *gpu, const dp__gather_call *call)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
-    const bool is_float = call->out->dtype == DP_F32;
+    const dp_dtype dtype = call->out->dtype;
+    const bool halves = dp__is_half(dtype);
     const int64_t items = dp_tensor_size(call->out);
     dp__step step = dp__step_new("gather", tuning.group, 1);
+    dp__step_define(&step, "HALVES", halves);
     dp__step_in(&step, call->x->buffer);
     dp__step_in(&step, call->index->buffer);
     dp__step_out(&step, call->out->buffer);
@@ -23,12 +26,12 @@ dp_status dp__plan_gather(dp__gpu *gpu, const dp__gather_call *call)
     dp__step_int(&step, call->out->shape.dim[1]);
     dp__step_int(&step, call->out->shape.dim[2]);
     dp__step_int(&step, call->x->shape.dim[1]);
-    dp__step_int(&step, is_float ? 0x7fc00000 : INT32_MIN);
+    dp__step_int(&step, dtype == DP_F32 ? 0x7fc00000 : halves ? dp__half_narrow(dtype, NAN) : INT32_MIN);
     add_view(&step, call->x);
     add_view(&step, call->index);
     dp__step_int(&step, call->out->offset);
-    step.launch.bytes = 12.0 * (double)items;
-    return dp__step_run(gpu, &step, DP_CEIL_DIV(items, tuning.group));
+    step.launch.bytes = (4.0 + 2.0 * (double)dp_dtype_size(dtype)) * (double)items;
+    return dp__step_run(gpu, &step, DP_CEIL_DIV(halves ? DP_CEIL_DIV(items, 2) : items, tuning.group));
 }
 
 static dp_status scatter_add(dp__gpu *gpu, const dp__scatter_add_call *call, int64_t first_pick, int64_t end_pick)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* map, and copy, which is the map "x" on 32-bit words: the kernel's generated parts and its launch. */
+/* map, and copy, which is the map "x" on 32-bit words (those of 16 bits are in cast.c): the kernel's generated parts and its launch. */
 #include "gpu/step.h"
 
 /* How a buffer's W neighbours along the innermost axis lie: next to each other, all the same, or apart. */
@@ -187,6 +187,8 @@ static dp_status run(dp__gpu *gpu, map_loops *loops, const dp__map_call *call, c
 
 dp_status dp__plan_copy(dp__gpu *gpu, const dp__copy_call *call)
 {
+    if (dp__is_half(call->in->dtype))
+        return dp__plan_copy_halves(gpu, call);
     map_loops loops = {.inputs = 1, .type = "int"};
     add_view(&loops, call->in, 0);
     add_view(&loops, call->out, 0);

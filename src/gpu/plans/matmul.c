@@ -83,10 +83,9 @@ static dp_status run_slice(dp__gpu *gpu, const dp__matmul_call *call, int64_t fi
 }
 
 /* A depth that the kernel's loop may not take is cut into slices, each of which adds to the sum of those before. */
-dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
+static dp_status run(dp__gpu *gpu, const dp__matmul_call *call)
 {
     const int64_t depth = call->a->shape.dim[call->a->shape.rank - 1], rounds = dp__tuning_of(&gpu->limits).rounds;
-    DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
     if (depth <= rounds / 2 || call->beta == 0) {
         dp__matmul_call product = *call;
         const bool fuses = call->beta == 0 && dp__epilogue_fuses(gpu, call->epilogue, depth);
@@ -108,4 +107,21 @@ dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
     }
     dp_tensor_release(&sum);
     return status == DP_OK ? dp__plan_epilogue(gpu, call->epilogue, call->out) : status;
+}
+
+dp_status dp__plan_matmul(dp__gpu *gpu, const dp__matmul_call *call)
+{
+    dp__matmul_call wide = *call;
+    dp_tensor *a = NULL, *b = NULL;
+    DP_CHECK(dp__gpu_refuse_bound(gpu, call->bound));
+    dp_status status = dp__plan_widen(gpu, call->a, &a);
+    if (status == DP_OK)
+        status = dp__plan_widen(gpu, call->b, &b);
+    wide.a = a;
+    wide.b = b;
+    if (status == DP_OK)
+        status = run(gpu, &wide);
+    dp_tensor_release(&a);
+    dp_tensor_release(&b);
+    return status;
 }
