@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A contraction on CPUs, as a BLAS would run it; OpenCL alone, where a work-item can be a thread's worth of work: it is a group of its own, with a
- * tile of up to NP panels of NR columns. Of each block of KC depths it copies its panels of B into local memory (the second cache), and
- * multiplies each, from the first cache, with its rows of A, MR rows at a time:
+/* A contraction on CPUs, as a BLAS would run it; OpenCL alone, where a work-item can be a thread's worth of
+ * work: it is a group of its own, with a tile of up to NP panels of NR columns. Of each block of KC depths it
+ * copies its panels of B into local memory (the second cache), and multiplies each, from the first cache,
+ * with its rows of A, MR rows at a time:
  *
- *     for blocks of KC depths:  copy the tile's panels;  for each panel, for PANELS_M times MR rows:  MR x NV vectors of sums
+ *     for blocks of KC depths:
+ *         copy the tile's panels
+ *         for each panel, for PANELS_M times MR rows:  MR x NV vectors of sums
  *
- * Between blocks the sums wait in the result. Columns come in units of U neighbours, UNIT_STEP apart in B (0: b_0). Where the innermost axis is
- * no multiple of U, its last unit is moved left until it fits (n0 >= U), and stores only the columns that are its own.
- * ALONG_DEPTH 1: depths are neighbours in B, UNIT_STEP apart, not columns. */
+ * Between blocks the sums wait in the result. Columns come in units of U neighbours, UNIT_STEP apart in B
+ * (0: b_0). Where the innermost axis is no multiple of U, its last unit is moved left until it fits (n0 >=
+ * U), and stores only the columns that are its own. ALONG_DEPTH 1: depths are neighbours in B, UNIT_STEP
+ * apart, not columns. */
 #include "dialect.h"
 #include "../kernels/math.h"
 #include "../kernels/contract.h"
@@ -52,7 +56,8 @@
 #define STORE_UNIT(v, to) CAT(STORE_, U)(v, to)
 
 /* Eight depths of eight columns, each loaded along its depths, into rows of eight columns. */
-static void store_transposed(float8 a, float8 b, float8 c, float8 d, float8 e, float8 f, float8 g, float8 h, __local float *to)
+static void store_transposed(float8 a, float8 b, float8 c, float8 d, float8 e, float8 f, float8 g, float8 h,
+                             __local float *to)
 {
 #define INTERLEAVE_LOW(x, y) ((float8)(x.s0, y.s0, x.s1, y.s1, x.s4, y.s4, x.s5, y.s5))
 #define INTERLEAVE_HIGH(x, y) ((float8)(x.s2, y.s2, x.s3, y.s3, x.s6, y.s6, x.s7, y.s7))
@@ -99,7 +104,8 @@ KERNEL_BEGIN(contract_panels)
     if (batch < batches) {
         int b_at[NP * UNITS], c_at[NP * UNITS], result_at[NP * UNITS], own[NP * UNITS];
         for (int u = 0; u < own_panels * UNITS; u++) {
-            const int unit = tile_n * PANELS_N * UNITS + u, known = min(unit, units - 1), line = known / row_units;
+            const int unit = tile_n * PANELS_N * UNITS + u, known = min(unit, units - 1);
+            const int line = known / row_units;
             const int j0 = known % row_units * U, start = min(j0, n0 - U), j1 = line % n1, j2 = line / n1;
             b_at[u] = b_offset + batch * b_batch + COLUMN_AT(b, j2, j1, start);
             c_at[u] = c_offset + batch * c_batch + COLUMN_AT(c, j2, j1, start);
@@ -121,9 +127,10 @@ KERNEL_BEGIN(contract_panels)
                     const int step = B_STEP(k0 + k);
 #if UNIT_STEP
                     if (k + 8 <= count && B_STEP(k0 + k + 7) - step == 7 * UNIT_STEP) {
-                        store_transposed(LOAD_8(b + from[0] + step), LOAD_8(b + from[1] + step), LOAD_8(b + from[2] + step),
-                                         LOAD_8(b + from[3] + step), LOAD_8(b + from[4] + step), LOAD_8(b + from[5] + step),
-                                         LOAD_8(b + from[6] + step), LOAD_8(b + from[7] + step), to + k * NR);
+                        __global const float *const at = b + step;
+                        store_transposed(LOAD_8(at + from[0]), LOAD_8(at + from[1]), LOAD_8(at + from[2]),
+                                         LOAD_8(at + from[3]), LOAD_8(at + from[4]), LOAD_8(at + from[5]),
+                                         LOAD_8(at + from[6]), LOAD_8(at + from[7]), to + k * NR);
                         k += 8;
                         continue;
                     }
@@ -201,8 +208,8 @@ KERNEL_BEGIN(contract_panels)
                                 if (k0 > first_k)
                                     value += result[at];
                                 if (last)
-                                    value = finish_one(value, USES_C ? c[c_at[u] + row * c_row + t * c_0] : 0.0f,
-                                                       alpha, beta);
+                                    value = finish_one(
+                                        value, USES_C ? c[c_at[u] + row * c_row + t * c_0] : 0.0f, alpha, beta);
                                 result[at] = value;
                             }
                         }

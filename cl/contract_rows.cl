@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of A as contract_panels.cl reads them, MR at a time: result[batch][panel][k][r]. Rows beyond the last repeat it. A work-item has a block
- * of KC depths of one panel. */
+/* The rows of A as contract_panels.cl reads them, MR at a time: result[batch][panel][k][r]. Rows beyond
+ * the last repeat it. A work-item has a block of KC depths of one panel. */
 #include "dialect.h"
 #define BUFFERS(IN, OUT) IN(0, float, a) OUT(1, float, result)
 #define PARAMS(P)                                                                                            \

@@ -3,18 +3,23 @@
  *
  *     result[i, j] = alpha sum_k A[i, k] B[k, j] + beta C[i, j]      i < m, k < depth, j < n2 n1 n0
  *
- * A column j is a place (j2, j1, j0) of three axes with strides of their own, so that a convolution is one: its columns are the output's
- * pixels and its depths the taps, whose place in B a table gives. Depths may be cut into slices, each of which has a result.
+ * A column j is a place (j2, j1, j0) of three axes with strides of their own, so that a convolution is one:
+ * its columns are the output's pixels and its depths the taps, whose place in B a table gives. Depths may be
+ * cut into slices, each of which has a result.
  *
- *     TABLE   0: A's and B's places are multiples of k; 1: B's are steps[k]; 2: A's are steps[2 k], B's steps[2 k + 1]
+ *     TABLE   0: A's and B's places are multiples of k
+ *             1: B's are steps[k]
+ *             2: A's are steps[2 k], B's steps[2 k + 1]
  *     A_UNIT  1: a_column is 1
  *
- * EPILOGUE 1: "formula" defines SYM<s>_C for own (alpha A B), other (C's element, with OTHER) and scalar (beta's place), and computes out0 from
- * them, which is the result. panels: of contract_panels, PANELS_N << 16 | PANELS_M. */
+ * EPILOGUE 1: "formula" defines SYM<s>_C for own (alpha A B), other (C's element, with OTHER) and scalar
+ * (beta's place), and computes out0 from them, which is the result. panels: of contract_panels, PANELS_N
+ * << 16 | PANELS_M. */
 #define BUFFERS(IN, OUT)                                                                                     \
     IN(0, float, a) IN(1, float, b) IN(2, float, c) IN(3, int, steps) OUT(4, float, result)
 #define PARAMS(P)                                                                                            \
-    P(int, batches) P(int, panels) P(int, m) P(int, n0) P(int, n1) P(int, n2) P(int, depth) P(int, slice_depth)             \
+    P(int, batches) P(int, panels) P(int, m) P(int, n0) P(int, n1) P(int, n2) P(int, depth)                  \
+    P(int, slice_depth)                                                                                      \
     P(int, a_offset) P(int, a_batch) P(int, a_row) P(int, a_column)                                          \
     P(int, b_offset) P(int, b_batch) P(int, b_row) P(int, b_2) P(int, b_1) P(int, b_0)                       \
     P(int, c_offset) P(int, c_batch) P(int, c_row) P(int, c_2) P(int, c_1) P(int, c_0)                       \

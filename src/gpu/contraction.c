@@ -4,8 +4,9 @@
 #include "gpu/tuned.h"
 #include <string.h>
 
-#define SMALL_WORK 1e6      /* multiplications below which a CPU's copy of B costs more than it gains */
-#define SOFTWARE_SMALL 3e7  /* and those below which a software GPU spends longer on compiling a large tile */
+#define SMALL_WORK     1e6 /* multiplications below which a CPU's copy of B costs more than it gains */
+#define SOFTWARE_SMALL 3e7 /* and those below which a software GPU spends longer on compiling a large tile   \
+                            */
 
 typedef struct contract_plan {
     const dp__variant *variant;
@@ -45,7 +46,8 @@ static int choose_unit(int64_t n, int most)
 /* Whether A and B both lie along their depths. */
 static bool is_dot(const dp__contraction *call)
 {
-    return call->table == 0 && call->n[1] == 1 && call->n[2] == 1 && call->a.column[0] == 1 && call->b.step == 1;
+    return call->table == 0 && call->n[1] == 1 && call->n[2] == 1 && call->a.column[0] == 1 &&
+           call->b.step == 1;
 }
 
 /* Whether a row of the table can do this call as it is. */
@@ -56,7 +58,8 @@ static bool suits(const dp__variant *variant, const dp__gpu *gpu, const dp__cont
     if (is_kernel(variant, "clblast"))
         return dp__contract_gemm_suits(gpu, call);
     if (is_kernel(variant, "contract_panels"))
-        return call->depth > 0 && (!variant->packs || call->table != 2); /* its loop over blocks of depths writes the result */
+        return call->depth > 0 &&
+               (!variant->packs || call->table != 2); /* its loop over blocks of depths writes the result */
     if (is_kernel(variant, "contract_dot"))
         return is_dot(call);
     if (is_kernel(variant, "contract_direct") && variant->width > 1)
@@ -75,7 +78,8 @@ static const dp__variant *first_that_suits(const dp__gpu *gpu, const dp__contrac
     return dp__variant_find("direct_1x1");
 }
 
-/* Whether A is read often enough, and badly enough from where it is: across its rows, or more than a cache holds. */
+/* Whether A is read often enough, and badly enough from where it is: across its rows, or more than a cache
+ * holds. */
 static bool packing_pays(const dp__contraction *call)
 {
     return call->table == 0 && columns_of(call) >= 256 && call->m >= 96 &&
@@ -89,8 +93,10 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     static const char *const cpu_row[] = {"direct_1x32", "direct_4x4", NULL};
     static const char *const cpu_low[] = {"direct_4x24", "direct_4x4", NULL};
     static const char *const cpu_small[] = {"direct_12x32", "direct_6x16", "direct_4x4", NULL};
-    static const char *const cpu_apart[] = {"panels_12x32", "panels_6x16_k512", "panels_4x16", "direct_4x4", NULL};
-    static const char *const cpu_packed[] = {"panels_12x32_packed", "panels_6x16_packed", "panels_4x16", "direct_4x4", NULL};
+    static const char *const cpu_apart[] = {"panels_12x32", "panels_6x16_k512", "panels_4x16", "direct_4x4",
+                                            NULL};
+    static const char *const cpu_packed[] = {"panels_12x32_packed", "panels_6x16_packed", "panels_4x16",
+                                             "direct_4x4", NULL};
     static const char *const cpu[] = {"panels_12x32", "panels_6x16", "panels_4x16", "direct_4x4", NULL};
     static const char *const software_small[] = {"direct_4x8v", "direct_4x4v", "direct_4x4", NULL};
     static const char *const software[] = {"direct_16x8v", "direct_16x16", "direct_4x4", NULL};
@@ -103,16 +109,18 @@ static const dp__variant *safe_choice(const dp__gpu *gpu, const dp__contraction 
     if (gpu->limits.type == DP_DEVICE_CPU) {
         const bool direct = call->b.column[0] == 1; /* no panel is copied: it would be used too seldom */
         return first_that_suits(gpu, call,
-                                direct && call->m == 1             ? cpu_row
-                                : direct && call->m <= 8           ? cpu_low
-                                : direct && work < SMALL_WORK      ? cpu_small
-                                : call->result.column[0] != 1      ? cpu_apart
-                                : packing_pays(call)               ? cpu_packed
-                                                                   : cpu);
+                                direct && call->m == 1        ? cpu_row
+                                : direct && call->m <= 8      ? cpu_low
+                                : direct && work < SMALL_WORK ? cpu_small
+                                : call->result.column[0] != 1 ? cpu_apart
+                                : packing_pays(call)          ? cpu_packed
+                                                              : cpu);
     }
     if (gpu->limits.type == DP_DEVICE_SOFTWARE_GPU)
         return first_that_suits(gpu, call, work < SOFTWARE_SMALL || call->m < 8 ? software_small : software);
-    return first_that_suits(gpu, call, rows * columns * (double)call->batches < 64.0 * 64 * 4 * gpu->limits.compute_units ? small : large);
+    return first_that_suits(
+        gpu, call,
+        rows * columns * (double)call->batches < 64.0 * 64 * 4 * gpu->limits.compute_units ? small : large);
 }
 
 /* What the environment asks for, else what was measured, else the safe choice. */
@@ -149,7 +157,8 @@ static int64_t count_tiles(contract_plan *plan, const dp__contraction *call, con
         return DP_CEIL_DIV(call->m, (int64_t)variant->rows * plan->group_y) *
                DP_CEIL_DIV(units, (int64_t)plan->vectors * plan->group_x);
     }
-    /* Panels: enough tiles for every thread, each of them large enough that the copied columns are used often. */
+    /* Panels: enough tiles for every thread, each of them large enough that the copied columns are used
+     * often. */
     const int64_t rows = DP_CEIL_DIV(call->m, variant->rows);
     const int64_t columns = DP_CEIL_DIV(units, (int64_t)plan->vectors * plan->width / plan->unit);
     const int64_t wanted = 6 * DP_MAX2(gpu->limits.compute_units, 1);
@@ -169,7 +178,8 @@ static bool is_contiguous(const dp__contraction *call)
 {
     const dp__contraction_view *r = &call->result;
     return r->column[0] == 1 && (call->n[1] == 1 || r->column[1] == call->n[0]) &&
-           (call->n[2] == 1 || r->column[2] == call->n[0] * call->n[1]) && (call->m == 1 || r->step == columns_of(call)) &&
+           (call->n[2] == 1 || r->column[2] == call->n[0] * call->n[1]) &&
+           (call->m == 1 || r->step == columns_of(call)) &&
            (call->batches == 1 || r->batch == call->m * columns_of(call)) && r->offset == 0;
 }
 
@@ -253,8 +263,10 @@ static dp__step make_step(const contract_plan *plan, const dp__contraction *call
     dp__step_in(&step, c->buffer);
     dp__step_in(&step, call->table ? call->steps : call->a.buffer);
     dp__step_out(&step, call->result.buffer);
-    const int64_t sizes[] = {call->batches, plan->panels_n << 16 | plan->panels_m, call->m, call->n[0], call->n[1],
-                             call->n[2], call->depth, plan->slice_depth};
+    const int64_t sizes[] = {call->batches, plan->panels_n << 16 | plan->panels_m,
+                             call->m,       call->n[0],
+                             call->n[1],    call->n[2],
+                             call->depth,   plan->slice_depth};
     for (size_t i = 0; i < DP_COUNT(sizes); i++)
         dp__step_int(&step, sizes[i]);
     add_view(&step, &call->a, 1);
@@ -276,8 +288,9 @@ static dp_status launch(dp__gpu *gpu, const contract_plan *plan, const dp__contr
     if (call->epilogue)
         dp__epilogue_emit(call->epilogue, &formula);
     step.formula = formula.data;
-    const dp_status status = formula.failed ? dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for an epilogue's text")
-                                            : dp__step_run(gpu, &step, plan->groups);
+    const dp_status status = formula.failed
+                                 ? dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for an epilogue's text")
+                                 : dp__step_run(gpu, &step, plan->groups);
     dp__text_free(&formula);
     return status;
 }
@@ -303,7 +316,8 @@ static dp_status run_slices(dp__gpu *gpu, const contract_plan *plan, const dp__c
         sum.stride[0] = 1;
         sum.buffer = call->result.buffer;
         sum.offset = call->result.offset;
-        status = dp__plan_reduce(gpu, &(dp__reduce_call){.x = &turned, .out = &sum, .reduction = DP_SUM, .reduced = 1});
+        status = dp__plan_reduce(
+            gpu, &(dp__reduce_call){.x = &turned, .out = &sum, .reduction = DP_SUM, .reduced = 1});
     }
     dp_tensor_release(&parts);
     return status;
@@ -319,14 +333,15 @@ const dp__variant *dp__contract_safe(const dp__gpu *gpu, const dp__contraction *
     return safe_choice(gpu, call);
 }
 
-void dp__contract_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant, dp__step *step)
+void dp__contract_step(const dp__gpu *gpu, const dp__contraction *call, const dp__variant *variant,
+                       dp__step *step)
 {
     const contract_plan plan = make_plan(gpu, call, variant);
     *step = make_step(&plan, call);
 }
 
-/* The same product with its sides exchanged, C' = B' A', so that the few columns of a high matrix become rows: their neighbours are then
- * those of A. */
+/* The same product with its sides exchanged, C' = B' A', so that the few columns of a high matrix become
+ * rows: their neighbours are then those of A. */
 static dp__contraction exchanged(const dp__contraction *call)
 {
     dp__contraction other = *call;
@@ -348,7 +363,8 @@ static dp__contraction exchanged(const dp__contraction *call)
 /* A copy of A with `rows` rows a panel. */
 static dp_status run_packed(dp__gpu *gpu, const contract_plan *plan, const dp__contraction *call)
 {
-    const int64_t rows = plan->variant->rows, block = plan->variant->depth, panels = DP_CEIL_DIV(call->m, rows);
+    const int64_t rows = plan->variant->rows, block = plan->variant->depth,
+                  panels = DP_CEIL_DIV(call->m, rows);
     const int64_t batches = call->a.batch == 0 ? 1 : call->batches, size = panels * rows * call->depth;
     dp_tensor *copy = dp__tensor_create(gpu->device, DP_F32, DP_SHAPE(batches, size));
     if (!copy)

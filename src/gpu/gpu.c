@@ -4,9 +4,28 @@
 #include "gpu/pool.h"
 #include "gpu/step.h"
 #include "gpu/tuned.h"
+#include "gpu/variants.h"
+#include <stdlib.h>
+
+/* A name that no variant has would force nothing, without a word. */
+static dp_status check_forced(dp_device *device)
+{
+    size_t count;
+    const char *name = getenv("DIPOLE_VARIANT");
+    const dp__variant *variants = dp__variants(&count);
+    if (!name || !*name || dp__variant_find(name))
+        return DP_OK;
+    dp__text known = {0};
+    for (size_t i = 0; i < count; i++)
+        dp__text_add(&known, "%s%s", i ? ", " : "", variants[i].name);
+    dp__fail(device, DP_ERROR_ARGUMENT, "DIPOLE_VARIANT is \"%.64s\"; there is: %s", name, known.data ? known.data : "");
+    dp__text_free(&known);
+    return DP_ERROR_ARGUMENT;
+}
 
 dp_status dp__gpu_open(dp_device *device, const dp__gpu_driver *driver, size_t index)
 {
+    DP_CHECK(check_forced(device));
     dp__gpu *gpu = dp__alloc(1, sizeof *gpu);
     if (!gpu)
         return dp__fail(device, DP_ERROR_MEMORY, "no memory for the device's record");

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define MOST_TABLES 128
-#define MOST_BYTES ((uint64_t)32 << 20) /* of all tables together, but for the newest */
+#define MOST_BYTES  ((uint64_t)32 << 20) /* of all tables together, but for the newest */
 
 typedef struct table {
     dp__buffer *buffer;

@@ -50,7 +50,8 @@ static const dp__variant variants[] = {
     TILES("tiles_64x64_8x4", 8, 4, 16, 16, 8),
     TILES("tiles_128x64", 8, 4, 16, 16, 16),
     TILES("tiles_128x128", 8, 8, 8, 16, 16),
-    {"clblast", "clblast", DP__ON_CPU | DP__ON_GPU, 1, 1, 1, 0, 1, 1}, /* a library's own (gemm.c); never by default */
+    {"clblast", "clblast", DP__ON_CPU | DP__ON_GPU, 1, 1, 1, 0, 1,
+     1}, /* a library's own (gemm.c); never by default */
 };
 
 const dp__variant *dp__variants(size_t *count)
@@ -84,10 +85,12 @@ static uint64_t local_bytes(const dp__variant *variant)
     return 4 * (uint64_t)variant->depth * staged * panels;
 }
 
-/* Intel's 128 registers of 8 lanes, or 16, hold no 64 sums an item: the compiler goes down to 8 lanes and spills (docs/portability.md). */
+/* Intel's 128 registers of 8 lanes, or 16, hold no 64 sums an item: the compiler goes down to 8 lanes and
+ * spills (docs/portability.md). */
 static bool has_registers(const dp__variant *variant, const dp__gpu_limits *limits)
 {
-    return kind_of(limits) != DP__ON_GPU || !strstr(limits->vendor, "Intel") || variant->rows * variant->vectors * variant->width <= 32;
+    return kind_of(limits) != DP__ON_GPU || !strstr(limits->vendor, "Intel") ||
+           variant->rows * variant->vectors * variant->width <= 32;
 }
 
 bool dp__variant_fits(const dp__variant *variant, const dp__gpu_limits *limits, bool glsl)
@@ -95,9 +98,10 @@ bool dp__variant_fits(const dp__variant *variant, const dp__gpu_limits *limits, 
     const uint32_t items = variant->group_x * variant->group_y;
     if (glsl && (strcmp(variant->kernel, "contract_panels") == 0 || strcmp(variant->kernel, "clblast") == 0))
         return false;
-    return (variant->devices & kind_of(limits)) && has_registers(variant, limits) && variant->width <= (int)limits->max_vector &&
-           items <= limits->max_group_size && variant->group_x <= limits->max_group_dim[0] &&
-           variant->group_y <= limits->max_group_dim[1] && local_bytes(variant) <= limits->local_bytes;
+    return (variant->devices & kind_of(limits)) && has_registers(variant, limits) &&
+           variant->width <= (int)limits->max_vector && items <= limits->max_group_size &&
+           variant->group_x <= limits->max_group_dim[0] && variant->group_y <= limits->max_group_dim[1] &&
+           local_bytes(variant) <= limits->local_bytes;
 }
 
 const dp__variant *dp__variant_forced(void)

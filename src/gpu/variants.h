@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of kernel variants: parameters of one body each, of which a device's best is found by measurement (tuner) or, before
- * that, by its kind. */
+/* The table of kernel variants: parameters of one body each, of which a device's best is found by
+ * measurement (tuner) or, before that, by its kind. */
 #ifndef DP_GPU_VARIANTS_H
 #define DP_GPU_VARIANTS_H
 
@@ -19,7 +19,7 @@ typedef struct dp__variant {
     int vectors;        /* NV, its vectors of columns; of tiles NR, its columns */
     int depth;          /* KC, depths that are staged at once; 0: nothing is */
     uint32_t group_x, group_y;
-    bool packs;         /* a copy of A in panels of rows is made first (cl/contract_rows.cl) */
+    bool packs; /* a copy of A in panels of rows is made first (cl/contract_rows.cl) */
 } dp__variant;
 
 /* All of them; *count is how many. */

@@ -93,6 +93,9 @@ json 'len(r["results"]) > 0 and max(abs(d["value"] - r["results"][0]["value"]) f
     distance a.csv b.csv --device all
 if "$dipole" devices | grep -q '^opencl:0'; then
     expect 0 'KERNEL_END' explain 'norm(x[i] - y[j])' --source --device opencl:0
+    export DIPOLE_VARIANT=nonsense
+    expect 1 'DIPOLE_VARIANT is "nonsense"; there is: direct_4x4, ' explain 'norm(x[i] - y[j])' --source --device opencl:0
+    unset DIPOLE_VARIANT
     expect 0 '^#version 450' explain 'norm(x[i] - y[j])' --source --device opencl:0 --dialect glsl
     export DIPOLE_TUNING=$folder/tuning.txt
     json 'len(r["results"][0]["events"]) > 1 and not any(e["stage"] in ("wrong", "failed") for e in r["results"][0]["events"])' \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every row of the table of contractions' kernels, forced in turn on every device that can run it: one test for a device and a row. */
+/* Every row of the table of contractions' kernels, forced in turn on every device that can run it: one
+ * test for a device and a row. */
 #include "gpu/variants.h"
 #include "ops/ops.h"
 #include "suite.h"
@@ -14,7 +15,8 @@ typedef struct part {
     char name[96];
 } part;
 
-/* Rows and columns that end inside of every tile, depths that end inside of every block and are cut into several. */
+/* Rows and columns that end inside of every tile, depths that end inside of every block and are cut into
+ * several. */
 static const struct {
     const char *op, *text;
     bool always; /* every row can do it */
@@ -63,8 +65,8 @@ static void run_part(void **state)
         assert_int_equal(dp_profile(device, cases[k].always), DP_OK);
         ops_check(&list.cases[0], &device, reference, &verdict);
         if (verdict.outcome != OPS_PASSED)
-            fail_msg("DIPOLE_VARIANT=%s dipole check --device %s --op %s --case '%s': %s", p->variant->name, p->info->id,
-                     cases[k].op, cases[k].text, verdict.message);
+            fail_msg("DIPOLE_VARIANT=%s dipole check --device %s --op %s --case '%s': %s", p->variant->name,
+                     p->info->id, cases[k].op, cases[k].text, verdict.message);
         if (cases[k].always)
             assert_ran(device, p->variant->kernel);
         ops_list_free(&list);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions as contractions. Nothing is unfolded: a table tells where each tap (or window) of the sum lies in the images, which have
- * zeros around them, and the kernels add that to where their pixels lie.
+/* Convolutions as contractions. Nothing is unfolded: a table tells where each tap (or window) of the sum lies
+ * in the images, which have zeros around them, and the kernels add that to where their pixels lie.
  *
  *     FORWARD            rows k, columns (n, p, q), depths (c, r, s):  w times x
- *     GRADIENT_INPUT     rows c, columns (n, i, j), depths (r, s, k):  w times y, once for each h mod stride, w mod stride:
- *                        there h = i stride + phase, and the taps are those of which r dilation is phase + padding mod stride
- *     GRADIENT_WEIGHTS   rows k, columns (c, r, s), depths (n, p, q):  y times x */
+ *     GRADIENT_INPUT     rows c, columns (n, i, j), depths (r, s, k):  w times y, once for each h mod stride,
+ * w mod stride: there h = i stride + phase, and the taps are those of which r dilation is phase + padding mod
+ * stride GRADIENT_WEIGHTS   rows k, columns (c, r, s), depths (n, p, q):  y times x */
 #include "gpu/contraction.h"
 #include "gpu/plans/conv2d.h"
 
@@ -27,8 +27,9 @@ static dp_status pad(dp__gpu *gpu, const dp_tensor *x, const images *padded)
     dp__step step = dp__step_new("pad", lanes, rows);
     dp__step_in(&step, x->buffer);
     dp__step_out(&step, padded->tensor->buffer);
-    const int64_t sizes[] = {all, to->dim[1], x->shape.dim[2], x->shape.dim[3], padded->before[0], padded->before[1],
-                             to->dim[2], to->dim[3], x->offset};
+    const int64_t sizes[] = {
+        all,        to->dim[1], x->shape.dim[2], x->shape.dim[3], padded->before[0], padded->before[1],
+        to->dim[2], to->dim[3], x->offset};
     for (size_t i = 0; i < DP_COUNT(sizes); i++)
         dp__step_int(&step, sizes[i]);
     for (int axis = 0; axis < 4; axis++)
@@ -38,7 +39,8 @@ static dp_status pad(dp__gpu *gpu, const dp_tensor *x, const images *padded)
 }
 
 /* x with so many rows and columns of zeros before and behind; x itself where there are none. */
-static dp_status surround(dp__gpu *gpu, dp_tensor *x, const int64_t before[2], const int64_t behind[2], images *result)
+static dp_status surround(dp__gpu *gpu, dp_tensor *x, const int64_t before[2], const int64_t behind[2],
+                          images *result)
 {
     *result = (images){.before = {DP_MAX2(before[0], 0), DP_MAX2(before[1], 0)}};
     dp_shape shape = x->shape;
@@ -75,8 +77,8 @@ static dp_status allocate_steps(dp__gpu *gpu, int64_t count, steps *table)
 {
     *table = (steps){dp__alloc((size_t)DP_MAX2(count, 1), sizeof *table->values), (size_t)DP_MAX2(count, 1)};
     return table->values ? DP_OK
-                         : dp__fail(gpu->device, DP_ERROR_MEMORY, "conv2d: no memory for a table of %lld numbers",
-                                    (long long)count);
+                         : dp__fail(gpu->device, DP_ERROR_MEMORY,
+                                    "conv2d: no memory for a table of %lld numbers", (long long)count);
 }
 
 /* Finds the table on the device, sets it and runs. */
@@ -95,17 +97,21 @@ static dp_tensor *in_one_run(dp__gpu *gpu, const dp_tensor *view)
     return run ? dp_tensor_retain((dp_tensor *)view) : dp_copy(gpu->device, view);
 }
 
-/* Lets the contraction do the epilogue; its tensor is seen from `out`, from row `first[0]` and column `first[1]` on, `apart` apart. */
-static void fuse(const dp__conv2d_call *call, const int64_t first[2], const int apart[2], dp__contraction *product)
+/* Lets the contraction do the epilogue; its tensor is seen from `out`, from row `first[0]` and column
+ * `first[1]` on, `apart` apart. */
+static void fuse(const dp__conv2d_call *call, const int64_t first[2], const int apart[2],
+                 dp__contraction *product)
 {
     const dp_tensor *other = dp__epilogue_tensor(call->epilogue);
     product->epilogue = call->epilogue;
     if (!other)
         return;
     const int64_t *stride = other->stride;
-    product->c = (dp__contraction_view){
-        other->buffer, other->offset + first[0] * stride[2] + first[1] * stride[3], product->m * stride[1], stride[1],
-        {apart[1] * stride[3], apart[0] * stride[2], stride[0]}};
+    product->c = (dp__contraction_view){other->buffer,
+                                        other->offset + first[0] * stride[2] + first[1] * stride[3],
+                                        product->m * stride[1],
+                                        stride[1],
+                                        {apart[1] * stride[3], apart[0] * stride[2], stride[0]}};
 }
 
 /* Depths of a contraction to an output: no phase has more. */
@@ -127,13 +133,25 @@ static dp_status run_forward(dp__gpu *gpu, const dp__conv2d_call *call, const im
     for (int64_t c = 0; c < wd[1]; c++)
         for (int64_t r = 0; r < wd[2]; r++)
             for (int64_t s = 0; s < wd[3]; s++)
-                table.values[at++] =
-                    (int32_t)(c * xs[1] + (r * call->dilation[0] + before[0]) * xs[2] + (s * call->dilation[1] + before[1]) * xs[3]);
-    dp__contraction product = {
-        .batches = call->groups, .m = k, .n = {yd[3], yd[2], yd[0]}, .depth = wd[1] * wd[2] * wd[3], .alpha = 1, .table = 1,
-        .a = {w->buffer, w->offset, k * w->stride[0], w->stride[0], {1}},
-        .b = {x->tensor->buffer, x->tensor->offset, wd[1] * xs[1], 0, {call->stride[1] * xs[3], call->stride[0] * xs[2], xs[0]}},
-        .result = {call->y->buffer, call->y->offset, k * yd[2] * yd[3], yd[2] * yd[3], {1, yd[3], yd[1] * yd[2] * yd[3]}}};
+                table.values[at++] = (int32_t)(c * xs[1] + (r * call->dilation[0] + before[0]) * xs[2] +
+                                               (s * call->dilation[1] + before[1]) * xs[3]);
+    dp__contraction product = {.batches = call->groups,
+                               .m = k,
+                               .n = {yd[3], yd[2], yd[0]},
+                               .depth = wd[1] * wd[2] * wd[3],
+                               .alpha = 1,
+                               .table = 1,
+                               .a = {w->buffer, w->offset, k * w->stride[0], w->stride[0], {1}},
+                               .b = {x->tensor->buffer,
+                                     x->tensor->offset,
+                                     wd[1] * xs[1],
+                                     0,
+                                     {call->stride[1] * xs[3], call->stride[0] * xs[2], xs[0]}},
+                               .result = {call->y->buffer,
+                                          call->y->offset,
+                                          k * yd[2] * yd[3],
+                                          yd[2] * yd[3],
+                                          {1, yd[3], yd[1] * yd[2] * yd[3]}}};
     if (dp__epilogue_fuses(gpu, call->epilogue, most_taps(call)))
         fuse(call, (const int64_t[]){0, 0}, (const int[]){1, 1}, &product);
     return run_with(gpu, &product, &table);
@@ -143,9 +161,11 @@ static dp_status run_forward(dp__gpu *gpu, const dp__conv2d_call *call, const im
 static void forward_margins(const dp__conv2d_call *call, int64_t before[2], int64_t behind[2])
 {
     for (int axis = 0; axis < 2; axis++) {
-        const int64_t windows = call->y->shape.dim[2 + axis], span = (call->w->shape.dim[2 + axis] - 1) * call->dilation[axis];
+        const int64_t windows = call->y->shape.dim[2 + axis],
+                      span = (call->w->shape.dim[2 + axis] - 1) * call->dilation[axis];
         before[axis] = call->padding[axis][0];
-        behind[axis] = (windows - 1) * call->stride[axis] - before[axis] + span - (call->x->shape.dim[2 + axis] - 1);
+        behind[axis] =
+            (windows - 1) * call->stride[axis] - before[axis] + span - (call->x->shape.dim[2 + axis] - 1);
     }
 }
 
@@ -164,7 +184,8 @@ static dp_status forward(dp__gpu *gpu, const dp__conv2d_call *call)
 
 static dp_status run_weights(dp__gpu *gpu, const dp__conv2d_call *call, const images *x)
 {
-    const int64_t *wd = call->w->shape.dim, *yd = call->y->shape.dim, *xs = x->tensor->stride, *ys = call->y->stride;
+    const int64_t *wd = call->w->shape.dim, *yd = call->y->shape.dim, *xs = x->tensor->stride,
+                  *ys = call->y->stride;
     const int64_t k = wd[0] / call->groups, size = wd[1] * wd[2] * wd[3];
     const int64_t before[2] = {x->before[0] - call->padding[0][0], x->before[1] - call->padding[1][0]};
     steps table;
@@ -178,10 +199,19 @@ static dp_status run_weights(dp__gpu *gpu, const dp__conv2d_call *call, const im
                                                (q * call->stride[1] + before[1]) * xs[3]);
             }
     dp__contraction product = {
-        .batches = call->groups, .m = k, .n = {wd[3], wd[2], wd[1]}, .depth = yd[0] * yd[2] * yd[3], .alpha = 1, .table = 2,
+        .batches = call->groups,
+        .m = k,
+        .n = {wd[3], wd[2], wd[1]},
+        .depth = yd[0] * yd[2] * yd[3],
+        .alpha = 1,
+        .table = 2,
         .along_depth = call->stride[1] * xs[3],
         .a = {call->y->buffer, call->y->offset, k * ys[1], ys[1], {0}},
-        .b = {x->tensor->buffer, x->tensor->offset, wd[1] * xs[1], 0, {call->dilation[1] * xs[3], call->dilation[0] * xs[2], xs[1]}},
+        .b = {x->tensor->buffer,
+              x->tensor->offset,
+              wd[1] * xs[1],
+              0,
+              {call->dilation[1] * xs[3], call->dilation[0] * xs[2], xs[1]}},
         .result = {call->w->buffer, call->w->offset, k * size, size, {1, wd[3], wd[2] * wd[3]}}};
     return run_with(gpu, &product, &table);
 }
@@ -214,7 +244,8 @@ static taps taps_of(const dp__conv2d_call *call, int axis, int64_t phase)
     return result;
 }
 
-/* w as [groups, C/groups, taps of the phase, K/groups] in one run: the rows of the contraction are input channels. */
+/* w as [groups, C/groups, taps of the phase, K/groups] in one run: the rows of the contraction are input
+ * channels. */
 static dp_tensor *turn_weights(dp__gpu *gpu, const dp__conv2d_call *call, const taps met[2])
 {
     const dp_tensor *w = call->w;
@@ -223,8 +254,8 @@ static dp_tensor *turn_weights(dp__gpu *gpu, const dp__conv2d_call *call, const 
     if (!view)
         return NULL;
     view->shape = DP_SHAPE(call->groups, w->shape.dim[1], met[0].count, met[1].count, k);
-    const int64_t strides[] = {k * w->stride[0], w->stride[1], met[0].step * w->stride[2], met[1].step * w->stride[3],
-                               w->stride[0]};
+    const int64_t strides[] = {k * w->stride[0], w->stride[1], met[0].step * w->stride[2],
+                               met[1].step * w->stride[3], w->stride[0]};
     for (int axis = 0; axis < 5; axis++)
         view->stride[axis] = strides[axis];
     view->offset += met[0].first * w->stride[2] + met[1].first * w->stride[3];
@@ -249,16 +280,27 @@ static dp_status run_phase(dp__gpu *gpu, const dp__conv2d_call *call, const imag
     for (int64_t r = 0; status == DP_OK && r < met[0].count; r++)
         for (int64_t s = 0; s < met[1].count; s++)
             for (int64_t out = 0; out < k; out++)
-                table.values[at++] = (int32_t)(
-                    out * ys[1] + (axis_place(call, 0, phase[0], met[0].first + r * met[0].step) + y->before[0]) * ys[2] +
-                    (axis_place(call, 1, phase[1], met[1].first + s * met[1].step) + y->before[1]) * ys[3]);
+                table.values[at++] =
+                    (int32_t)(out * ys[1] +
+                              (axis_place(call, 0, phase[0], met[0].first + r * met[0].step) + y->before[0]) *
+                                  ys[2] +
+                              (axis_place(call, 1, phase[1], met[1].first + s * met[1].step) + y->before[1]) *
+                                  ys[3]);
     if (status == DP_OK) {
         dp__contraction product = {
-            .batches = call->groups, .m = c, .depth = depth, .alpha = 1, .table = 1,
-            .n = {DP_CEIL_DIV(xd[3] - phase[1], call->stride[1]), DP_CEIL_DIV(xd[2] - phase[0], call->stride[0]), xd[0]},
+            .batches = call->groups,
+            .m = c,
+            .depth = depth,
+            .alpha = 1,
+            .table = 1,
+            .n = {DP_CEIL_DIV(xd[3] - phase[1], call->stride[1]),
+                  DP_CEIL_DIV(xd[2] - phase[0], call->stride[0]), xd[0]},
             .a = {w->buffer, w->offset, c * depth, depth, {1}},
             .b = {y->tensor->buffer, y->tensor->offset, k * ys[1], 0, {ys[3], ys[2], ys[0]}},
-            .result = {call->x->buffer, call->x->offset + phase[0] * xd[3] + phase[1], c * xd[2] * xd[3], xd[2] * xd[3],
+            .result = {call->x->buffer,
+                       call->x->offset + phase[0] * xd[3] + phase[1],
+                       c * xd[2] * xd[3],
+                       xd[2] * xd[3],
                        {call->stride[1], call->stride[0] * xd[3], xd[1] * xd[2] * xd[3]}}};
         if (dp__epilogue_fuses(gpu, call->epilogue, most_taps(call)))
             fuse(call, phase, call->stride, &product);
@@ -295,7 +337,8 @@ static dp_status input(dp__gpu *gpu, const dp__conv2d_call *call)
     dp_status status = DP_OK;
     int64_t phase[2];
     for (phase[0] = 0; phase[0] < DP_MIN2(call->stride[0], call->x->shape.dim[2]); phase[0]++)
-        for (phase[1] = 0; status == DP_OK && phase[1] < DP_MIN2(call->stride[1], call->x->shape.dim[3]); phase[1]++)
+        for (phase[1] = 0; status == DP_OK && phase[1] < DP_MIN2(call->stride[1], call->x->shape.dim[3]);
+             phase[1]++)
             status = run_phase(gpu, call, &y, phase);
     dp_tensor_release(&y.tensor);
     return status;
@@ -307,10 +350,13 @@ dp_status dp__conv2d_contract(dp__gpu *gpu, const dp__conv2d_call *call, bool *d
     const bool to_input = call->kind == DP__CONV2D_GRADIENT_INPUT;
     const int64_t depth = to_input ? out_rows : in_rows;
     *done = (to_input ? in_rows : out_rows) >= LEAST_ROWS && depth > 0 && dp_tensor_size(call->y) > 0 &&
-            dp_tensor_size(call->x) > 0 && dp_tensor_size(call->w) * 2 / call->groups < dp__tuning_of(&gpu->limits).rounds * out_rows;
+            dp_tensor_size(call->x) > 0 &&
+            dp_tensor_size(call->w) * 2 / call->groups < dp__tuning_of(&gpu->limits).rounds * out_rows;
     if (!*done)
         return DP_OK;
-    DP_CHECK(call->kind == DP__CONV2D_FORWARD ? forward(gpu, call) : to_input ? input(gpu, call) : weights(gpu, call));
+    DP_CHECK(call->kind == DP__CONV2D_FORWARD ? forward(gpu, call)
+             : to_input                       ? input(gpu, call)
+                                              : weights(gpu, call));
     return dp__epilogue_fuses(gpu, call->epilogue, most_taps(call))
                ? DP_OK
                : dp__plan_epilogue(gpu, call->epilogue, dp__conv2d_out(call));
