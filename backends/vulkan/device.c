@@ -3,6 +3,8 @@
 #include "device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 dp_status dp__vk_fail(dp__vk *vk, VkResult result, const char *what)
 {
@@ -90,6 +92,8 @@ dp_status dp__vk_open(dp__gpu *gpu, size_t index)
     vk->current = DP__VK_RING;
     vk->completed = DP__VK_RING - 1;
     gpu->driver_state = vk;
+    const char *early = getenv("DIPOLE_EARLY");
+    vk->patient = early && strcmp(early, "off") == 0;
 
     dp_status status;
     char hint[256];

@@ -101,6 +101,7 @@ struct dp__vk {
     uint64_t heap_used[VK_MAX_MEMORY_HEAPS];
     dp__vk_block *blocks;
     dp__vk_traits traits;
+    bool patient;     /* work that waits does not start early, by the clock (DIPOLE_EARLY=off) */
     bool map_tensors; /* tensors live in memory that the host maps; else they are reached through the staging
                          buffers */
     VkDevice device;

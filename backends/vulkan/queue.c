@@ -306,7 +306,7 @@ static void order_launch(dp__vk *vk, const dp__launch *launch)
 
 static bool keeps_waiting(dp__vk *vk, const dp__vk_slot *slot)
 {
-    if (now() - slot->began < SECONDS_OF_PATIENCE)
+    if (vk->patient || now() - slot->began < SECONDS_OF_PATIENCE)
         return false;
     dp__vk_look(vk);
     return vk->completed + 1 == vk->current;

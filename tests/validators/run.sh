@@ -28,6 +28,8 @@ oclgrind)
     ;;
 vulkan)
     sed "s|@LOG@|$log|" "$here/vk_layer_settings.txt.in" >"$scratch/vk_layer_settings.txt"
+    # It compares the launches of one submission with each other: no clock shall cut these apart.
+    export DIPOLE_EARLY=off
     export VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation VK_LAYER_SETTINGS_PATH=$scratch
     ;;
 *)
