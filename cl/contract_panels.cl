@@ -88,7 +88,6 @@ static REAL load_apart(__global const float *from, int apart)
         SET_LANE(v, t, from[t * apart]);
     return v;
 }
-#define LOAD_APART(from, apart) load_apart(from, apart)
 
 KERNEL_BEGIN(contract_panels)
     const int row_units = (n0 + U - 1) / U, units = row_units * n1 * n2;
@@ -185,9 +184,9 @@ KERNEL_BEGIN(contract_panels)
                                     const int from = c_at[first_u + v * W / U] + row * c_row;
                                     REAL value = sum[r * NV + v];
                                     if (k0 > first_k)
-                                        value += LOAD_APART(result + at, whole ? 1 : result_0);
+                                        value += load_apart(result + at, whole ? 1 : result_0);
                                     if (last)
-                                        value = FINISH(value, USES_C ? LOAD_APART(c + from, c_0) : SPLAT(0.0f));
+                                        value = FINISH(value, USES_C ? load_apart(c + from, c_0) : SPLAT(0.0f));
                                     if (whole)
                                         STORE(result, at, value);
                                     else
