@@ -184,6 +184,7 @@ void dp_device_close(dp_device **handle)
         return;
     dp_device *device = *handle;
     *handle = NULL;
+    device->closing = true; /* what tensors hold of each other goes with them */
     while (device->tensors) {
         dp_tensor *tensor = device->tensors;
         tensor->references = 1;

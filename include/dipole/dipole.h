@@ -11,12 +11,14 @@
 #include <dipole/device.h>
 #include <dipole/explain.h>
 #include <dipole/formula.h>
+#include <dipole/grad.h>
 #include <dipole/metric.h>
 #include <dipole/loss.h>
 #include <dipole/ops.h>
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>
 #include <dipole/profile.h>
+#include <dipole/program.h>
 #include <dipole/tensor.h>
 #include <dipole/tune.h>
 

@@ -41,6 +41,7 @@ typedef struct dp__buffer {
     uint64_t bytes;    /* a multiple of 4, at least 4: kernels read and write 32-bit words */
     uint64_t capacity; /* the backend's: what it took for them */
     void *handle;   /* the backend's; for "ref" the host memory itself */
+    uint64_t version; /* how often its contents were changed in place, by the user's calls */
 } dp__buffer;
 
 struct dp_device {
@@ -53,6 +54,11 @@ struct dp_device {
     struct dp_tensor *tensors; /* every handle that lives on the device */
     uint64_t bytes_in_use, peak_bytes;
     uint64_t kept_bytes; /* of released buffers that the backend keeps for the next */
+    const struct dp__recorder *recorder; /* record.h; NULL until something requires a gradient */
+    int recording_paused;
+    uint64_t recorded;           /* calls so far */
+    struct dp_tensor *condemned; /* while tensors are released: those that wait for it */
+    bool releasing, closing;
 };
 
 struct dp_tensor {
@@ -64,6 +70,9 @@ struct dp_tensor {
     int64_t stride[DP_MAX_RANK]; /* elements */
     int64_t offset;              /* of the first element in the buffer, in elements */
     struct dp_tensor *previous, *next; /* in device->tensors */
+    bool requires_grad;
+    struct dp__history *history; /* how it was computed, where that was recorded */
+    struct dp_tensor *grad;      /* of a tensor that requires one */
 };
 
 /* Keeps the failure in the device (NULL is fine) unless one is kept already, and returns `status`. */

@@ -2,6 +2,7 @@
 /* Tensor handles and buffers: making, references, asking, views. Values move in transfer.c. */
 #include "core/core.h"
 #include "backend.h"
+#include "core/record.h"
 
 dp__buffer *dp__buffer_create(dp_device *device, uint64_t bytes)
 {
@@ -110,6 +111,9 @@ dp_tensor *dp__tensor_view(dp_tensor *tensor)
         return NULL;
     *view = *tensor;
     view->references = 1;
+    view->requires_grad = false;
+    view->history = NULL;
+    view->grad = NULL;
     view->buffer->references++;
     return handle_link(view);
 }
@@ -121,22 +125,47 @@ dp_tensor *dp_tensor_retain(dp_tensor *tensor)
     return tensor;
 }
 
-void dp_tensor_release(dp_tensor **handle)
+static void destroy(dp_tensor *tensor)
 {
-    if (!handle || !*handle)
-        return;
-    dp_tensor *tensor = *handle;
-    *handle = NULL;
-    if (--tensor->references > 0)
-        return;
+    if (tensor->history)
+        tensor->device->recorder->free(tensor->history);
+    if (!tensor->device->closing)
+        dp_tensor_release(&tensor->grad);
+    dp__buffer_release(tensor->buffer);
+    dp__free(tensor);
+}
+
+static void unlink_handle(dp_tensor *tensor)
+{
     if (tensor->previous)
         tensor->previous->next = tensor->next;
     else
         tensor->device->tensors = tensor->next;
     if (tensor->next)
         tensor->next->previous = tensor->previous;
-    dp__buffer_release(tensor->buffer);
-    dp__free(tensor);
+}
+
+/* A history releases the tensors that the tensor was computed from, and so on, over any length: a list instead of recursion. */
+void dp_tensor_release(dp_tensor **handle)
+{
+    if (!handle || !*handle)
+        return;
+    dp_tensor *tensor = *handle;
+    dp_device *device = tensor->device;
+    *handle = NULL;
+    if (--tensor->references > 0)
+        return;
+    unlink_handle(tensor);
+    tensor->next = device->condemned;
+    device->condemned = tensor;
+    if (device->releasing)
+        return;
+    device->releasing = true;
+    while ((tensor = device->condemned)) {
+        device->condemned = tensor->next;
+        destroy(tensor);
+    }
+    device->releasing = false;
 }
 
 dp_device *dp_tensor_device(const dp_tensor *tensor)

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Views: other shapes and strides on the same buffer. */
-#include "core/core.h"
+#include "core/record.h"
 
 /* The device to report to, after the checks that every view has; NULL where it cannot be made. */
 static dp_device *check_view(dp_tensor *tensor)
 {
     dp_device *device = tensor ? tensor->device : NULL;
     return dp__check_device(device) == DP_OK ? device : NULL;
+}
+
+static dp_tensor *record(dp_tensor *view, dp__rule rule, const dp_tensor *tensor, const void *params, size_t bytes)
+{
+    return dp__record(view, &(dp__record_call){.rule = rule, .inputs = {tensor}, .input_count = 1, .params = params, .bytes = bytes});
 }
 
 static bool axis_in_range(dp_device *device, const dp_tensor *tensor, const char *name, int axis)
@@ -36,7 +41,8 @@ dp_tensor *dp_slice(dp_tensor *tensor, int axis, int64_t start, int64_t stop, in
             view->offset += start * tensor->stride[axis];
         view->stride[axis] = count > 1 ? tensor->stride[axis] * step : tensor->stride[axis];
     }
-    return view;
+    const dp__slice slice = {axis, start, stop, step, tensor->shape};
+    return record(view, DP__RULE_slice, tensor, &slice, sizeof slice);
 }
 
 dp_tensor *dp_permute(dp_tensor *tensor, const int *order, int rank)
@@ -64,7 +70,7 @@ dp_tensor *dp_permute(dp_tensor *tensor, const int *order, int rank)
         view->shape.dim[axis] = tensor->shape.dim[order[axis]];
         view->stride[axis] = tensor->stride[order[axis]];
     }
-    return view;
+    return record(view, DP__RULE_permute, tensor, order, (size_t)rank * sizeof *order);
 }
 
 dp_tensor *dp_transpose(dp_tensor *tensor, int axis_a, int axis_b)
@@ -133,7 +139,7 @@ dp_tensor *dp_reshape(dp_tensor *tensor, dp_shape shape)
         for (int axis = 0; axis < shape.rank; axis++)
             view->stride[axis] = stride[axis];
     }
-    return view;
+    return record(view, DP__RULE_reshape, tensor, NULL, 0);
 }
 
 dp_tensor *dp_broadcast(dp_tensor *tensor, dp_shape shape)
@@ -157,5 +163,5 @@ dp_tensor *dp_broadcast(dp_tensor *tensor, dp_shape shape)
         view->shape = shape;
         dp__broadcast_strides(tensor, &shape, view->stride);
     }
-    return view;
+    return record(view, DP__RULE_broadcast, tensor, NULL, 0);
 }

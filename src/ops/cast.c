@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record.h"
 #include "ops/call.h"
 
 dp_tensor *dp_cast(dp_device *device, const dp_tensor *x, dp_dtype dtype)
@@ -16,5 +17,5 @@ dp_tensor *dp_cast(dp_device *device, const dp_tensor *x, dp_dtype dtype)
     const dp__cast_call call = {x, out};
     if (out && dp_tensor_size(out) > 0 && dp__dispatch(device, DP__OP_cast, &call) != DP_OK)
         dp_tensor_release(&out);
-    return out;
+    return dp__record(out, &(dp__record_call){.rule = DP__RULE_copy, .inputs = {x}, .input_count = 1});
 }

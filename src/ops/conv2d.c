@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A convolution has three tensors, x, w and y. The call gives two of them and what it takes to know the shape of the third. */
+#include "core/record.h"
 #include "ops/epilogue.h"
 #include <dipole/bound.h>
 
@@ -268,9 +269,23 @@ static dp_tensor *transposed(dp_device *device, const dp_tensor *x, const dp_ten
     return run(&c, &c.call.x, &c.x, params->epilogue, params->epilogue_args);
 }
 
+/* Returns `out`, as the result of a call of two operands. */
+static dp_tensor *record(dp_tensor *out, dp__rule rule, const dp_tensor *a, const dp_tensor *b, const void *params, size_t bytes)
+{
+    dp__record_resume(dp_tensor_device(a));
+    return dp__record(out, &(dp__record_call){.rule = rule, .inputs = {a, b}, .input_count = 2, .params = params, .bytes = bytes});
+}
+
 dp_tensor *dp_conv2d(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_conv2d_params *params)
 {
-    return forward(device, x, w, params, false);
+    dp_conv2d_params own = params ? *params : defaults;
+    if (dp__epilogue_recorded(device, x, w, own.epilogue, own.epilogue_args)) {
+        own.epilogue = NULL;
+        own.epilogue_args.count = 0;
+        return dp__epilogue_map(device, dp_conv2d(device, x, w, &own), params->epilogue, params->epilogue_args);
+    }
+    dp__record_pause(dp_tensor_device(x));
+    return record(forward(device, x, w, params, false), DP__RULE_conv2d, x, w, &own, sizeof own);
 }
 
 dp_tensor *dp_conv2d_bound(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_conv2d_params *params)
@@ -281,7 +296,10 @@ dp_tensor *dp_conv2d_bound(dp_device *device, const dp_tensor *x, const dp_tenso
 dp_tensor *dp_conv2d_gradient_input(dp_device *device, const dp_tensor *w, const dp_tensor *y_gradient, int64_t height,
                                     int64_t width, const dp_conv2d_params *params)
 {
-    return gradient_input(device, w, y_gradient, height, width, params, false);
+    const dp_conv2d_params own = params ? *params : defaults;
+    dp__record_pause(dp_tensor_device(w));
+    return record(gradient_input(device, w, y_gradient, height, width, params, false), DP__RULE_conv2d_gradient_input, w, y_gradient,
+                  &own, sizeof own);
 }
 
 dp_tensor *dp_conv2d_gradient_input_bound(dp_device *device, const dp_tensor *w, const dp_tensor *y_gradient, int64_t height,
@@ -293,7 +311,10 @@ dp_tensor *dp_conv2d_gradient_input_bound(dp_device *device, const dp_tensor *w,
 dp_tensor *dp_conv2d_gradient_weights(dp_device *device, const dp_tensor *x, const dp_tensor *y_gradient, int64_t rows,
                                       int64_t columns, const dp_conv2d_params *params)
 {
-    return gradient_weights(device, x, y_gradient, rows, columns, params, false);
+    const dp_conv2d_params own = params ? *params : defaults;
+    dp__record_pause(dp_tensor_device(x));
+    return record(gradient_weights(device, x, y_gradient, rows, columns, params, false), DP__RULE_conv2d_gradient_weights, x,
+                  y_gradient, &own, sizeof own);
 }
 
 dp_tensor *dp_conv2d_gradient_weights_bound(dp_device *device, const dp_tensor *x, const dp_tensor *y_gradient, int64_t rows,
@@ -305,7 +326,14 @@ dp_tensor *dp_conv2d_gradient_weights_bound(dp_device *device, const dp_tensor *
 dp_tensor *dp_conv2d_transposed(dp_device *device, const dp_tensor *x, const dp_tensor *w,
                                 const dp_conv2d_transposed_params *params)
 {
-    return transposed(device, x, w, params, false);
+    dp_conv2d_transposed_params own = params ? *params : (dp_conv2d_transposed_params){0};
+    if (dp__epilogue_recorded(device, x, w, own.epilogue, own.epilogue_args)) {
+        own.epilogue = NULL;
+        own.epilogue_args.count = 0;
+        return dp__epilogue_map(device, dp_conv2d_transposed(device, x, w, &own), params->epilogue, params->epilogue_args);
+    }
+    dp__record_pause(dp_tensor_device(x));
+    return record(transposed(device, x, w, params, false), DP__RULE_conv2d_transposed, x, w, &own, sizeof own);
 }
 
 dp_tensor *dp_conv2d_transposed_bound(dp_device *device, const dp_tensor *x, const dp_tensor *w,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making, filling, moving and copying values. */
+#include "core/record.h"
 #include "ops/call.h"
 #include <math.h>
 #include <string.h>
@@ -90,6 +91,7 @@ dp_status dp_write(dp_tensor *tensor, const void *data, size_t bytes)
     DP_CHECK(check_writable(device, tensor, "tensor"));
     if (bytes == 0)
         return DP_OK;
+    tensor->buffer->version++;
     if (dp_tensor_contiguous(tensor))
         return dp__buffer_write(tensor->buffer, (uint64_t)tensor->offset * dp_dtype_size(tensor->dtype), data, bytes);
     if (dp__is_half(tensor->dtype))
@@ -159,6 +161,7 @@ dp_status dp_fill(dp_tensor *tensor, double value)
     }
     if (dp__shape_size(&tensor->shape) == 0)
         return DP_OK;
+    tensor->buffer->version++;
     if (dp__is_half(tensor->dtype))
         return fill_halves(tensor, dp__half_from(tensor->dtype, value));
     return fill_words(tensor, tensor->dtype == DP_I32 ? (const void *)&as_int : (const void *)&as_float);
@@ -223,5 +226,7 @@ dp_tensor *dp_copy(dp_device *device, const dp_tensor *tensor)
     dp_tensor *out = dp_empty(device, tensor->dtype, tensor->shape);
     if (out && (device == tensor->device ? copy(tensor, out) : copy_across(tensor, out)) != DP_OK)
         dp_tensor_release(&out);
-    return out;
+    if (tensor->device != device) /* gradients stay on their device */
+        return out;
+    return dp__record(out, &(dp__record_call){.rule = DP__RULE_copy, .inputs = {tensor}, .input_count = 1});
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/epilogue.h"
+#include "core/record.h"
 #include "ops/formula.h"
 #include <string.h>
 
@@ -74,4 +75,29 @@ void dp__epilogue_free(dp__epilogue *epilogue)
     for (int s = 0; s < DP_MAX_ARGS; s++)
         dp_tensor_release((dp_tensor **)&epilogue->in[s]);
     *epilogue = (dp__epilogue){0};
+}
+
+bool dp__epilogue_recorded(const dp_device *device, const dp_tensor *a, const dp_tensor *b, const char *formula, dp_args args)
+{
+    const dp_tensor *operands[] = {a, b};
+    if (!formula || args.count < 0 || args.count > DP_MAX_ARGS - 1 || (args.count > 0 && !args.arg))
+        return false; /* an error, if any, is found where the call is checked */
+    return dp__recording(device, operands, 2) || dp__recording_args(device, args);
+}
+
+dp_tensor *dp__epilogue_map(dp_device *device, dp_tensor *result, const char *formula, dp_args args)
+{
+    dp_arg all[DP_MAX_ARGS];
+    dp__epilogue epilogue;
+    for (int s = 0; s < args.count; s++)
+        all[s] = args.arg[s];
+    all[args.count] = (dp_arg){RESULT, result, 0};
+    dp__record_pause(device);
+    const bool valid = result && dp__epilogue_create(device, "epilogue", formula, args, &result->shape, &epilogue) == DP_OK;
+    if (valid)
+        dp__epilogue_free(&epilogue);
+    dp__record_resume(device);
+    dp_tensor *out = valid ? dp_map(device, formula, (dp_args){all, args.count + 1}) : NULL;
+    dp_tensor_release(&result);
+    return out;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gather and its adjoint, scatter-add. Both are brought to three axes: [outer, picked, inner]. */
+#include "core/record.h"
 #include "ops/call.h"
 #include <dipole/bound.h>
 
@@ -70,7 +71,7 @@ static dp_tensor *gather(dp_device *device, const dp_tensor *x, const dp_tensor 
     return out;
 }
 
-dp_tensor *dp_gather_rows(dp_device *device, const dp_tensor *x, const dp_tensor *index)
+static dp_tensor *gather_rows(dp_device *device, const dp_tensor *x, const dp_tensor *index)
 {
     char tx[DP_SHAPE_TEXT], ti[DP_SHAPE_TEXT];
     if (check_common(device, x, "x", index) != DP_OK)
@@ -85,6 +86,19 @@ dp_tensor *dp_gather_rows(dp_device *device, const dp_tensor *x, const dp_tensor
     for (int axis = 1; axis < x->shape.rank; axis++)
         result.dim[result.rank++] = x->shape.dim[axis];
     return gather(device, x, index, 0, true, result);
+}
+
+/* Returns `out`, as the result of a call that is differentiated by its first argument. */
+static dp_tensor *record(dp_tensor *out, dp__rule rule, const dp_tensor *values, const dp_tensor *index, int axis)
+{
+    dp__record_resume(dp_tensor_device(values));
+    return dp__record(out, &(dp__record_call){.rule = rule, .inputs = {values, index}, .input_count = 2, .params = &axis, .bytes = sizeof axis});
+}
+
+dp_tensor *dp_gather_rows(dp_device *device, const dp_tensor *x, const dp_tensor *index)
+{
+    dp__record_pause(dp_tensor_device(x));
+    return record(gather_rows(device, x, index), DP__RULE_gather_rows, x, index, 0);
 }
 
 /* `index` picks along `axis` of a tensor of the shape of `values`, but for that axis. */
@@ -104,12 +118,18 @@ static dp_status check_axis(dp_device *device, const char *op, const dp_shape *v
     return DP_OK;
 }
 
-dp_tensor *dp_gather(dp_device *device, const dp_tensor *x, const dp_tensor *index, int axis)
+static dp_tensor *gather_axis(dp_device *device, const dp_tensor *x, const dp_tensor *index, int axis)
 {
     if (check_common(device, x, "x", index) != DP_OK ||
         check_axis(device, "gather", &x->shape, &index->shape, axis, false) != DP_OK)
         return NULL;
     return gather(device, x, index, axis, false, index->shape);
+}
+
+dp_tensor *dp_gather(dp_device *device, const dp_tensor *x, const dp_tensor *index, int axis)
+{
+    dp__record_pause(dp_tensor_device(x));
+    return record(gather_axis(device, x, index, axis), DP__RULE_gather, x, index, axis);
 }
 
 static dp_tensor *scatter(dp_device *device, const dp_tensor *y, const dp_tensor *index, int first, bool rows,
@@ -176,7 +196,8 @@ static dp_tensor *scatter_axis(dp_device *device, const dp_tensor *y, const dp_t
 
 dp_tensor *dp_scatter_add_rows(dp_device *device, const dp_tensor *y, const dp_tensor *index, int64_t n)
 {
-    return scatter_rows(device, y, index, n, false);
+    dp__record_pause(dp_tensor_device(y));
+    return record(scatter_rows(device, y, index, n, false), DP__RULE_scatter_add_rows, y, index, 0);
 }
 
 dp_tensor *dp_scatter_add_rows_bound(dp_device *device, const dp_tensor *y, const dp_tensor *index, int64_t n)
@@ -186,7 +207,8 @@ dp_tensor *dp_scatter_add_rows_bound(dp_device *device, const dp_tensor *y, cons
 
 dp_tensor *dp_scatter_add(dp_device *device, const dp_tensor *y, const dp_tensor *index, int axis, int64_t n)
 {
-    return scatter_axis(device, y, index, axis, n, false);
+    dp__record_pause(dp_tensor_device(y));
+    return record(scatter_axis(device, y, index, axis, n, false), DP__RULE_scatter_add, y, index, axis);
 }
 
 dp_tensor *dp_scatter_add_bound(dp_device *device, const dp_tensor *y, const dp_tensor *index, int axis, int64_t n)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record.h"
 #include "ops/formula.h"
 #include <dipole/bound.h>
 #include <stdio.h>
@@ -79,6 +80,7 @@ dp_status dp_map_into(dp_device *device, const char *formula, dp_args args, dp_t
     dp__expr *expr = NULL;
     dp_shape shape;
     dp__map_call call = {0};
+    dp__record_pause(device);
     dp_status status = prepare(device, formula, args, &expr, &shape);
     if (status == DP_OK && (count < 0 || !outputs || count != expr->output_count || count > DP_MAX_OUTPUTS))
         status = dp__fail(device, DP_ERROR_ARGUMENT, "map: %d outputs%s for a formula with %d (at most %d)", count,
@@ -92,8 +94,11 @@ dp_status dp_map_into(dp_device *device, const char *formula, dp_args args, dp_t
     call.expr = expr;
     if (status == DP_OK && dp__shape_size(&shape) > 0)
         status = dp__dispatch(device, DP__OP_map, &call);
+    for (int o = 0; status == DP_OK && o < count; o++)
+        outputs[o]->buffer->version++;
     release_inputs(&call);
     dp__expr_free(&expr);
+    dp__record_resume(device);
     return status;
 }
 
@@ -121,7 +126,13 @@ static dp_tensor *map(dp_device *device, const char *formula, dp_args args, int 
 
 dp_tensor *dp_map(dp_device *device, const char *formula, dp_args args)
 {
-    return map(device, formula, args, 0, false);
+    dp__record_pause(device);
+    dp_tensor *out = map(device, formula, args, 0, false);
+    dp__record_resume(device);
+    dp__record_call call = {.rule = DP__RULE_map, .input_count = args.count, .formula = formula, .args = args};
+    for (int s = 0; out && s < args.count; s++)
+        call.inputs[s] = args.arg[s].tensor;
+    return dp__record(out, &call);
 }
 
 dp_tensor *dp_map_bound(dp_device *device, const char *formula, dp_args args, int output)

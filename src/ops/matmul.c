@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record.h"
 #include "ops/epilogue.h"
 #include <dipole/bound.h>
 #include <math.h>
@@ -118,7 +119,17 @@ static dp_tensor *matmul(dp_device *device, const dp_tensor *a, const dp_tensor 
 
 dp_tensor *dp_matmul(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_matmul_params *params)
 {
-    return matmul(device, a, b, params, false);
+    dp_matmul_params own = params ? *params : (dp_matmul_params){0};
+    const dp_tensor *c = own.beta != 0 ? own.c : NULL;
+    if (dp__epilogue_recorded(device, a, b, own.epilogue, own.epilogue_args)) {
+        own.epilogue = NULL;
+        own.epilogue_args.count = 0;
+        return dp__epilogue_map(device, dp_matmul(device, a, b, &own), params->epilogue, params->epilogue_args);
+    }
+    dp__record_pause(device);
+    dp_tensor *out = matmul(device, a, b, params, false);
+    dp__record_resume(device);
+    return dp__record(out, &(dp__record_call){.rule = DP__RULE_matmul, .inputs = {a, b, c}, .input_count = 3, .params = &own, .bytes = sizeof own});
 }
 
 dp_tensor *dp_matmul_bound(dp_device *device, const dp_tensor *a, const dp_tensor *b, const dp_matmul_params *params)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record.h"
 #include "ops/call.h"
 #include <dipole/bound.h>
 
@@ -63,7 +64,13 @@ static dp_tensor *reduce(dp_device *device, const dp_tensor *x, dp_reduction red
 
 dp_tensor *dp_reduce(dp_device *device, const dp_tensor *x, dp_reduction reduction, unsigned axes)
 {
-    return reduce(device, x, reduction, axes, false);
+    dp__record_pause(device);
+    dp_tensor *out = reduce(device, x, reduction, axes, false);
+    dp__record_resume(device);
+    if (reduction == DP_ARGMAX || reduction == DP_ARGMIN)
+        return out;
+    const dp__reduce_params params = {reduction, axes};
+    return dp__record(out, &(dp__record_call){.rule = DP__RULE_reduce, .inputs = {x}, .input_count = 1, .params = &params, .bytes = sizeof params});
 }
 
 dp_tensor *dp_reduce_bound(dp_device *device, const dp_tensor *x, dp_reduction reduction, unsigned axes)

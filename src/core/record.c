@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record.h"
+
+bool dp__recording(const dp_device *device, const dp_tensor *const *inputs, int count)
+{
+    if (!device || !device->recorder || device->recording_paused > 0)
+        return false;
+    for (int k = 0; k < count; k++)
+        if (inputs[k] && (inputs[k]->requires_grad || inputs[k]->history))
+            return true;
+    return false;
+}
+
+bool dp__recording_args(const dp_device *device, dp_args args)
+{
+    for (int k = 0; k < args.count; k++)
+        if (dp__recording(device, &args.arg[k].tensor, 1))
+            return true;
+    return false;
+}
+
+dp_tensor *dp__record(dp_tensor *out, const dp__record_call *call)
+{
+    if (out && dp__recording(out->device, call->inputs, call->input_count) &&
+        out->device->recorder->record(out, call) != DP_OK)
+        dp_tensor_release(&out);
+    return out;
+}
+
+void dp__record_pause(dp_device *device)
+{
+    if (device)
+        device->recording_paused++;
+}
+
+void dp__record_resume(dp_device *device)
+{
+    if (device)
+        device->recording_paused--;
+}

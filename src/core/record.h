@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recording for differentiation, as ops see it. Core keeps how a tensor was computed beside the tensor and
+ * knows nothing else of it; src/grad makes that and goes back through it. An op calls dp__record with its
+ * result when it is done:
+ *
+ *     dp_tensor *dp_gather(...)
+ *     {
+ *         dp_tensor *out = gather(...);
+ *         return dp__record(out, &(dp__record_call){.rule = DP__RULE_gather, .inputs = {x, index},
+ * .input_count = 2, ...});
+ *     }
+ *
+ * Public calls inside of an op's own work would be recorded too, where their arguments are the op's:
+ * dp__record_pause() around. */
+#ifndef DP_CORE_RECORD_H
+#define DP_CORE_RECORD_H
+
+#include "core/core.h"
+#include <dipole/formula.h>
+
+typedef enum dp__rule {
+#define DP_RULE(name, reads) DP__RULE_##name,
+#include "core/rules.def"
+#undef DP_RULE
+    DP__RULE_COUNT
+} dp__rule;
+
+/* What rules need of calls that have no struct of their own. */
+typedef struct dp__reduce_params {
+    int reduction; /* dp_reduction */
+    unsigned axes;
+} dp__reduce_params;
+
+typedef struct dp__slice {
+    int axis;
+    int64_t start, stop, step;
+    dp_shape shape; /* of what is sliced */
+} dp__slice;
+
+#define DP__MAX_RECORDED (DP_MAX_ARGS + 4)
+
+/* A call of an op. All is copied; tensors are retained. */
+typedef struct dp__record_call {
+    dp__rule rule;
+    const dp_tensor *inputs[DP__MAX_RECORDED]; /* what it was computed from; any may be NULL */
+    int input_count;
+    const char *formula; /* NULL: none */
+    dp_args args;        /* their tensors are the first inputs, one by one */
+    const void *params;  /* plain data of the rule's own */
+    size_t bytes;
+} dp__record_call;
+
+/* src/grad's functions, in the device once something on it requires a gradient. */
+typedef struct dp__recorder {
+    dp_status (*record)(dp_tensor *out, const dp__record_call *call);
+    void (*free)(struct dp__history *history); /* may release tensors */
+} dp__recorder;
+
+/* Whether one of them is computed from something that requires a gradient, and recording is on. */
+bool dp__recording(const dp_device *device, const dp_tensor *const *inputs, int count);
+bool dp__recording_args(const dp_device *device, dp_args args);
+
+/* Returns `out` (NULL is fine), whose history is the call now where dp__recording of its inputs; NULL, with
+ * `out` released, where memory is out. */
+dp_tensor *dp__record(dp_tensor *out, const dp__record_call *call);
+
+void dp__record_pause(dp_device *device); /* NULL is fine */
+void dp__record_resume(dp_device *device);
+
+#endif
