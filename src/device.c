@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices: listing over all backends, choosing, opening, closing. */
 #include "backend.h"
+#include <dipole/program.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,11 @@ void dp_device_close(dp_device **handle)
         return;
     dp_device *device = *handle;
     *handle = NULL;
+    device->running = NULL;
+    while (device->programs) {
+        dp_program *program = device->programs;
+        dp_program_destroy(&program);
+    }
     while (device->tensors) {
         dp_tensor *tensor = device->tensors;
         tensor->references = 1;

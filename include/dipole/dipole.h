@@ -17,6 +17,7 @@
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>
 #include <dipole/profile.h>
+#include <dipole/program.h>
 #include <dipole/tensor.h>
 #include <dipole/tune.h>
 
