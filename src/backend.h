@@ -47,6 +47,13 @@ typedef struct dp__backend {
     size_t (*profile_list)(dp_device *device, dp_profile_entry *entries, size_t capacity);
     /* See dp_tune; the options are valid. NULL: there is nothing to tune. */
     dp_status (*tune)(dp_device *device, const dp_tune_options *options);
+
+    /* Programs; all NULL where the backend cannot record. Between begin and end what is run is recorded too; end, with `keep`, makes
+     * a recording of it, and forgets it otherwise, or on failure. Where it cannot be repeated device->unrepeatable is set. */
+    dp_status (*capture_begin)(dp_device *device);
+    dp_status (*capture_end)(dp_device *device, bool keep, void **recording);
+    dp_status (*replay)(dp_device *device, void *recording);
+    void (*recording_free)(dp_device *device, void *recording);
 } dp__backend;
 
 /* backends.c: the registration table; NULL past the last. */

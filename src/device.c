@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices: listing over all backends, choosing, opening, closing. */
 #include "backend.h"
+#include <dipole/program.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,11 @@ void dp_device_close(dp_device **handle)
     dp_device *device = *handle;
     *handle = NULL;
     device->closing = true; /* what tensors hold of each other goes with them */
+    device->running = NULL;
+    while (device->programs) {
+        dp_program *program = device->programs;
+        dp_program_destroy(&program);
+    }
     while (device->tensors) {
         dp_tensor *tensor = device->tensors;
         tensor->references = 1;

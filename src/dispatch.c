@@ -21,5 +21,10 @@ dp_status dp__buffer_write(dp__buffer *buffer, uint64_t offset, const void *data
 
 dp_status dp__buffer_read(dp__buffer *buffer, uint64_t offset, void *data, uint64_t bytes)
 {
+    if (buffer->device->running) { /* on all devices, so that what runs on one runs on the others */
+        buffer->device->unrepeatable = true;
+        return dp__fail(buffer->device, DP_ERROR_UNSUPPORTED,
+                        "a program cannot repeat a read: read its results between two runs");
+    }
     return buffer->device->backend->buffer_read(buffer->device, buffer, offset, data, bytes);
 }

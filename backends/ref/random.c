@@ -11,9 +11,9 @@ typedef struct words {
     uint32_t word[4];
 } words;
 
-static words philox(uint64_t call, uint64_t seed)
+static words philox(uint64_t call, uint32_t step, uint64_t seed)
 {
-    words c = {{(uint32_t)call, 0, 0, 0}};
+    words c = {{(uint32_t)call, step, 0, 0}};
     uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
     for (int round = 0; round < 10; round++) {
         const uint64_t even = (uint64_t)0xD2511F53 * c.word[0], odd = (uint64_t)0xCD9E8D57 * c.word[2];
@@ -84,10 +84,24 @@ static void circle_point(uint32_t b, float *cosine, float *sine)
     *sine = around[((b >> 30) + 3) & 3];
 }
 
-/* The values of elements 4 `call` to 4 `call` + 3. */
-static void four_values(const dp__random_call *call, uint64_t number, float value[4])
+/* What a number on the device counts as: 0 to 2^24, without its fraction; NaN as 0. */
+static uint32_t step_of(const dp__random_call *call)
 {
-    const words c = philox(number, call->seed);
+    if (!call->step)
+        return 0;
+    const float step = dp__ref_floats(call->step)[call->step->offset];
+    return step > 0 ? (uint32_t)(step < 16777216.0f ? step : 16777216.0f) : 0;
+}
+
+/* The values of the elements whose words these are, as f32 or, with a range, as i32: four words either way. */
+static void four_values(const dp__random_call *call, words c, uint32_t bits[4])
+{
+    float value[4];
+    if (call->range) {
+        for (int t = 0; t < 4; t++)
+            bits[t] = (uint32_t)((uint64_t)c.word[t] * call->range >> 32);
+        return;
+    }
     if (call->normal) {
         for (int pair = 0; pair < 4; pair += 2) {
             const float radius = square_root(minus_two_log(c.word[pair]));
@@ -103,17 +117,20 @@ static void four_values(const dp__random_call *call, uint64_t number, float valu
             value[t] = call->low + span * unit;
         }
     }
+    for (int t = 0; t < 4; t++)
+        bits[t] = bits_of(value[t]);
 }
 
 dp_status dp__ref_random(dp_device *device, const dp__random_call *call)
 {
     (void)device;
-    float *out = dp__ref_floats(call->out) + call->out->offset;
+    uint32_t *out = (uint32_t *)call->out->buffer->handle + call->out->offset;
     const int64_t size = dp__shape_size(&call->out->shape);
+    const uint32_t step = step_of(call);
     for (int64_t t = 0; t < size; t += 4) {
-        float value[4];
-        four_values(call, (uint64_t)t / 4, value);
-        memcpy(out + t, value, (size_t)DP_MIN2(size - t, 4) * sizeof *out);
+        uint32_t bits[4];
+        four_values(call, philox((uint64_t)t / 4, step, call->seed), bits);
+        memcpy(out + t, bits, (size_t)DP_MIN2(size - t, 4) * sizeof *out);
     }
     return DP_OK;
 }

@@ -52,8 +52,11 @@ DP_API dp_tensor *dp_uniform(dp_device *device, uint64_t seed, dp_shape shape, d
 DP_API dp_tensor *dp_randn(dp_device *device, uint64_t seed, dp_shape shape);
 /* The same with counter (t / 4, step, 0, 0): another row of numbers for each step, of which step 0 is that above. `step` is an
  * f32 tensor of one element with a whole number from 0 to 2^24 in it, which lies on the device so that a program (program.h) can count
- * it up: dp_map_into("step + 1"). randint: i32, (word * n) >> 32, that is uniform in 0 .. n - 1, for n from 1 to 2^31 - 1. */
-DP_API dp_tensor *dp_uniform_at(dp_device *device, uint64_t seed, const dp_tensor *step, dp_shape shape, double low, double high);
+ * it up: dp_map_into("step + 1"). A fraction of it is cut off, and what is outside counts as the nearer end, NaN as 0. randint:
+ * i32, (word * n) >> 32, that is uniform in 0 .. n - 1, for n from 1 to 2^31 - 1. Errors, besides those above: ERROR_ARGUMENT (step
+ * of another dtype or size, n). */
+DP_API dp_tensor *dp_uniform_at(dp_device *device, uint64_t seed, const dp_tensor *step, dp_shape shape, double low,
+                                double high);
 DP_API dp_tensor *dp_randn_at(dp_device *device, uint64_t seed, const dp_tensor *step, dp_shape shape);
 DP_API dp_tensor *dp_randint_at(dp_device *device, uint64_t seed, const dp_tensor *step, dp_shape shape, int64_t n);
 

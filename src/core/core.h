@@ -42,6 +42,8 @@ typedef struct dp__buffer {
     uint64_t capacity; /* the backend's: what it took for them */
     void *handle;   /* the backend's; for "ref" the host memory itself */
     uint64_t version; /* how often its contents were changed in place, by the user's calls */
+    int programs;     /* that hold on to the handle: it must stay the same */
+    uint32_t capture; /* the backend's: number of the capture that it was made in; 0: none */
 } dp__buffer;
 
 struct dp_device {
@@ -52,6 +54,9 @@ struct dp_device {
     bool lost;
     char message[512];
     struct dp_tensor *tensors; /* every handle that lives on the device */
+    struct dp_program *programs; /* and every program */
+    struct dp_program *running;  /* whose body is being called */
+    bool unrepeatable;           /* it did what cannot be repeated */
     uint64_t bytes_in_use, peak_bytes;
     uint64_t kept_bytes; /* of released buffers that the backend keeps for the next */
     const struct dp__recorder *recorder; /* record.h; NULL until something requires a gradient */

@@ -100,6 +100,11 @@ typedef struct dp__gpu_driver {
      * work (by launch->flops and ->bytes) or enough launches are recorded. The buffers stay alive until it is done, even when
      * buffer_destroy is called right after. While gpu->profiling, the launch is timed. */
     dp_status (*launch)(dp__gpu *gpu, const dp__launch *launch);
+    /* Launches that are recorded again and again, in one go; all NULL where launch is as good. What `launches` points to, its buffers and
+     * kernels outlive the series; launches in flight may still be part of a series that is destroyed. Not while gpu->profiling. */
+    dp_status (*series_create)(dp__gpu *gpu, const dp__launch *launches, size_t count, void **series);
+    dp_status (*series_run)(dp__gpu *gpu, void *series);
+    void (*series_destroy)(dp__gpu *gpu, void *series);
     dp_status (*flush)(dp__gpu *gpu); /* submits what is recorded; does not wait */
     /* Submits and waits; passes the time of every timed launch that is done to dp__profile_add, and reports errors. */
     dp_status (*wait)(dp__gpu *gpu);
@@ -122,6 +127,8 @@ struct dp__gpu {
     struct dp__kernel_cache *cache;
     struct dp__table_cache *tables;
     struct dp__pool *pool;
+    struct dp__capture *capture; /* NULL: no program's body is recorded */
+    uint32_t captures;           /* so many there were */
     struct dp__cache *disk; /* NULL: built kernels are not kept on disk */
     struct dp__tuned *tuned; /* what is known of fast kernels; NULL: nothing, and safe choices are made */
 };
@@ -146,6 +153,11 @@ dp_status dp__gpu_wait(dp_device *device);
 dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text);
 dp_status dp__gpu_profile(dp_device *device, bool on);
 size_t dp__gpu_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
+/* gpu/capture.c */
+dp_status dp__gpu_capture_begin(dp_device *device);
+dp_status dp__gpu_capture_end(dp_device *device, bool keep, void **recording);
+dp_status dp__gpu_replay(dp_device *device, void *recording);
+void dp__gpu_recording_free(dp_device *device, void *recording);
 /* gpu/tuner.c */
 dp_status dp__gpu_tune(dp_device *device, const dp_tune_options *options);
 
@@ -155,7 +167,9 @@ dp_status dp__gpu_tune(dp_device *device, const dp_tune_options *options);
         .buffer_create = dp__gpu_buffer_create, .buffer_destroy = dp__gpu_buffer_destroy,                    \
         .buffer_write = dp__gpu_buffer_write, .buffer_read = dp__gpu_buffer_read,                            \
         .run = dp__gpu_run, .wait = dp__gpu_wait, .source = dp__gpu_source, .profile = dp__gpu_profile,           \
-        .profile_list = dp__gpu_profile_list, .tune = dp__gpu_tune                                           \
+        .profile_list = dp__gpu_profile_list, .tune = dp__gpu_tune,                                          \
+        .capture_begin = dp__gpu_capture_begin, .capture_end = dp__gpu_capture_end,                          \
+        .replay = dp__gpu_replay, .recording_free = dp__gpu_recording_free                                   \
     }
 
 #endif

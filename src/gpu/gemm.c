@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contractions that are plain matrix products, by the driver's library. */
+#include "gpu/capture.h"
 #include "gpu/contraction.h"
 
 #define MOST        INT32_MAX /* kernels of libraries index with 32 bits */
@@ -61,5 +62,6 @@ dp_status dp__contract_gemm(dp__gpu *gpu, const dp__contraction *call)
         dp_tensor result = as_tensor(gpu, call, &call->result);
         DP_CHECK(dp__plan_copy(gpu, &(dp__copy_call){&c, &result}));
     }
-    return gpu->driver->gemm(gpu, &gemm);
+    DP_CHECK(gpu->driver->gemm(gpu, &gemm));
+    return dp__capture_gemm(gpu, &gemm);
 }

@@ -5,6 +5,7 @@
  * one instead. What is taken depends on the order of calls and, where a handle is busy, on time; contents are
  * undefined either way, and results do not depend on it. */
 #include "gpu/pool.h"
+#include "gpu/capture.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,11 +73,18 @@ static bool reuse(dp__gpu *gpu, uint64_t bytes, bool idle, kept *found)
     return true;
 }
 
+/* Back to the driver, but for what a program's launches use. */
+static void discard(dp__gpu *gpu, void *handle)
+{
+    if (!dp__capture_holds(gpu, handle))
+        gpu->driver->buffer_destroy(gpu, handle);
+}
+
 /* Gives the oldest back until at most `bytes` are kept. */
 static void trim(dp__gpu *gpu, uint64_t bytes)
 {
     while (gpu->pool && gpu->pool->count > 0 && gpu->device->kept_bytes > bytes)
-        gpu->driver->buffer_destroy(gpu, take_at(gpu, 0).handle);
+        discard(gpu, take_at(gpu, 0).handle);
 }
 
 /* From the driver. What is kept makes room first; where memory is short all the same, all of it, and what was
@@ -112,32 +120,45 @@ dp_status dp__gpu_buffer_create(dp_device *device, dp__buffer *buffer)
     const uint64_t bytes =
         pooled ? DP_MIN2(round_up(buffer->bytes), gpu->limits.max_tensor_bytes) : buffer->bytes;
     buffer->capacity = bytes;
-    if (!reuse(gpu, bytes, false, &found))
-        return create(gpu, bytes, &buffer->handle);
-    buffer->handle = found.handle;
-    buffer->capacity = found.bytes;
+    if (reuse(gpu, bytes, false, &found)) {
+        buffer->handle = found.handle;
+        buffer->capacity = found.bytes;
+    } else {
+        DP_CHECK(create(gpu, bytes, &buffer->handle));
+    }
+    dp__capture_born(gpu, buffer);
     return DP_OK;
 }
 
+bool dp__pool_take(dp__gpu *gpu, const void *handle)
+{
+    for (size_t at = 0; gpu->pool && at < gpu->pool->count; at++)
+        if (gpu->pool->list[at].handle == handle)
+            return take_at(gpu, at).handle != NULL;
+    return false;
+}
+
 /* Keeps a handle, or gives it back. */
-static void keep(dp__gpu *gpu, void *handle, uint64_t bytes)
+void dp__pool_give(dp__gpu *gpu, void *handle, uint64_t bytes)
 {
     dp__pool *pool = gpu->pool;
     const uint64_t most = gpu->device->info.memory_bytes / SHARE_KEPT;
     if (!pool || pool->off || bytes > most || gpu->device->lost) {
-        gpu->driver->buffer_destroy(gpu, handle);
+        discard(gpu, handle);
         return;
     }
     trim(gpu, most - bytes);
     if (pool->count == MAX_KEPT)
-        gpu->driver->buffer_destroy(gpu, take_at(gpu, 0).handle);
+        discard(gpu, take_at(gpu, 0).handle);
     pool->list[pool->count++] = (kept){handle, bytes};
     set_kept(gpu, gpu->device->kept_bytes + bytes);
 }
 
 void dp__gpu_buffer_destroy(dp_device *device, dp__buffer *buffer)
 {
-    keep(device->state, buffer->handle, buffer->capacity);
+    dp__gpu *gpu = device->state;
+    if (!dp__capture_takes(gpu, buffer))
+        dp__pool_give(gpu, buffer->handle, buffer->capacity);
 }
 
 /* Where all of a buffer is written while launches use what was in it, it gets other memory instead of waiting
@@ -146,7 +167,7 @@ static void rename_busy(dp__gpu *gpu, dp__buffer *buffer)
 {
     const uint64_t most = gpu->device->info.memory_bytes / SHARE_KEPT;
     kept other = {NULL, buffer->capacity};
-    if (!gpu->pool || gpu->pool->off || !is_busy(gpu, buffer->handle))
+    if (!gpu->pool || gpu->pool->off || gpu->capture || buffer->programs > 0 || !is_busy(gpu, buffer->handle))
         return;
     if (!reuse(gpu, buffer->bytes, true, &other)) {
         if (gpu->pool->count == MAX_KEPT || gpu->device->kept_bytes + buffer->capacity > most ||
@@ -160,7 +181,7 @@ static void rename_busy(dp__gpu *gpu, dp__buffer *buffer)
             return;
         }
     }
-    keep(gpu, buffer->handle, buffer->capacity);
+    dp__pool_give(gpu, buffer->handle, buffer->capacity);
     buffer->handle = other.handle;
     buffer->capacity = other.bytes;
 }
@@ -169,6 +190,8 @@ dp_status dp__gpu_buffer_write(dp_device *device, dp__buffer *buffer, uint64_t o
                                uint64_t bytes)
 {
     dp__gpu *gpu = device->state;
+    if (dp__capture_runs(gpu))
+        return dp__capture_write(gpu, buffer, offset, data, bytes);
     if (offset == 0 && bytes == buffer->bytes)
         rename_busy(gpu, buffer);
     return gpu->driver->buffer_write(gpu, buffer->handle, offset, data, bytes);

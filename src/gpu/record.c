@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sources that a plan builds, without building or launching anything: the plan runs with a driver that
  * only writes them down. */
+#include "gpu/capture.h"
 #include "gpu/step.h"
 #include <string.h>
 
@@ -40,7 +41,7 @@ static dp_status skip_flush(dp__gpu *gpu)
 
 dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dialect dialect, dp__text *text)
 {
-    const dp__gpu *gpu = device->state;
+    dp__gpu *gpu = device->state;
     recorder own = {.gpu = *gpu, .driver = *gpu->driver, .text = text};
     own.driver.kernel_create = record_kernel;
     own.driver.kernel_destroy = forget_kernel;
@@ -57,8 +58,11 @@ dp_status dp__gpu_source(dp_device *device, dp__op op, const void *call, dp_dial
     own.gpu.disk = NULL;
     own.gpu.tuned = NULL; /* its checks launch kernels */
     own.gpu.profiling = false;
+    own.gpu.capture = NULL;
+    dp__capture_suspend(gpu); /* tensors are made and written all the same */
     const dp_status status = dp__gpu_plan(&own.gpu, op, call);
     dp__table_cache_free(&own.gpu);
     dp__kernel_cache_free(&own.gpu);
+    dp__capture_resume(gpu);
     return status;
 }

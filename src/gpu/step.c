@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/step.h"
+#include "gpu/capture.h"
 #include <string.h>
 
 dp__step dp__step_new(const char *kernel, uint32_t group_x, uint32_t group_y)
@@ -80,5 +81,6 @@ dp_status dp__step_run(dp__gpu *gpu, dp__step *step, int64_t groups)
     launch->groups[1] = (uint32_t)rows;
     launch->groups[2] = 1;
     DP_CHECK(dp__kernel_find(gpu, step, &launch->kernel));
-    return gpu->driver->launch(gpu, launch);
+    DP_CHECK(gpu->driver->launch(gpu, launch));
+    return dp__capture_launch(gpu, launch);
 }

@@ -46,7 +46,9 @@ void dp__kernel_cache_free(dp__gpu *gpu);
 /* The complete source of a step's kernel in one dialect. False where memory is out or there is no such source. */
 bool dp__step_source(const dp__step *step, bool glsl, dp__text *text);
 
-/* tables.c: a buffer with these numbers, which the device keeps for the next call that asks for the same. */
+/* tables.c: writes a table that kernels only read into a new buffer; where a program is recorded it keeps the buffer. */
+dp_status dp__gpu_upload(dp__gpu *gpu, dp__buffer *buffer, const void *values, uint64_t bytes);
+/* A buffer with these numbers, which the device keeps for the next call that asks for the same. */
 dp_status dp__table_find(dp__gpu *gpu, const int32_t *values, size_t count, dp__buffer **buffer);
 void dp__table_cache_free(dp__gpu *gpu);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables of integers on the device, by content: a training step asks for the same ones again and again. */
+#include "gpu/capture.h"
 #include "gpu/step.h"
 #include <string.h>
 
@@ -18,6 +19,12 @@ typedef struct dp__table_cache {
     int count;
     uint64_t clock, bytes;
 } dp__table_cache;
+
+dp_status dp__gpu_upload(dp__gpu *gpu, dp__buffer *buffer, const void *values, uint64_t bytes)
+{
+    DP_CHECK(dp__capture_pin(gpu, buffer));
+    return gpu->driver->buffer_write(gpu, buffer->handle, 0, values, bytes);
+}
 
 static void drop(dp__table_cache *cache, int at)
 {
@@ -48,7 +55,7 @@ static dp_status add(dp__gpu *gpu, const int32_t *values, size_t count, dp__buff
         return dp__fail(gpu->device, DP_ERROR_MEMORY, "no memory for a table of %zu numbers", count);
     memcpy(new.values, values, bytes);
     new.buffer = dp__buffer_create(gpu->device, bytes);
-    dp_status status = new.buffer ? dp__buffer_write(new.buffer, 0, values, bytes) : DP_ERROR_MEMORY;
+    dp_status status = new.buffer ? dp__gpu_upload(gpu, new.buffer, values, bytes) : DP_ERROR_MEMORY;
     if (status != DP_OK) {
         if (new.buffer)
             dp__buffer_release(new.buffer);
@@ -70,7 +77,7 @@ dp_status dp__table_find(dp__gpu *gpu, const int32_t *values, size_t count, dp__
         if (known->count == count && memcmp(known->values, values, count * sizeof *values) == 0) {
             known->used = ++gpu->tables->clock;
             *buffer = known->buffer;
-            return DP_OK;
+            return dp__capture_pin(gpu, known->buffer);
         }
     }
     return add(gpu, values, count, buffer);

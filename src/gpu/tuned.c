@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/tuned.h"
+#include "gpu/capture.h"
 #include "gpu/source.h"
 #include "gpu/trial.h"
 #include "gpu/tune_shapes.h"
@@ -347,7 +348,7 @@ static dp_status compare_all(dp__gpu *gpu, const dp__contraction *call, const dp
     return DP_OK;
 }
 
-/* A check must not show: neither in the profile, nor as a failure, nor in the memory that was used. */
+/* A check must not show: neither in the profile, nor in a program, nor as a failure, nor in the memory that was used. */
 static dp__tuned_verdict compare_quietly(dp__gpu *gpu, const dp__contraction *call,
                                          const dp__variant *variant, uint64_t key, bool thorough,
                                          char message[256])
@@ -357,7 +358,9 @@ static dp__tuned_verdict compare_quietly(dp__gpu *gpu, const dp__contraction *ca
     const uint64_t peak = device->peak_bytes;
     dp__tuned_verdict result = DP__TUNED_FAILED;
     gpu->profiling = false;
+    dp__capture_suspend(gpu);
     const dp_status status = compare_all(gpu, call, variant, key, thorough, &result);
+    dp__capture_resume(gpu);
     if (message)
         snprintf(message, 256, "%.255s",
                  result == DP__TUNED_WRONG ? "its result is wrong"

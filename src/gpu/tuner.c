@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tuner: goes through the shapes again and again, each time with the next candidate of each, until the
  * time is over; then the best of each shape are timed in turns, and the fastest is kept. */
+#include "gpu/capture.h"
 #include "gpu/tuner.h"
 #include "gpu/cost_model.h"
 #include <math.h>
@@ -419,7 +420,9 @@ dp_status dp__gpu_tune(dp_device *device, const dp_tune_options *options)
                  .seconds = options->seconds > 0 ? options->seconds : DEFAULT_SECONDS};
     const bool profiling = own.gpu->profiling;
     own.gpu->profiling = false; /* a profile is of the user's own calls */
+    dp__capture_suspend(own.gpu);
     const dp_status status = tune(&own);
+    dp__capture_resume(own.gpu);
     own.gpu->profiling = profiling;
     for (size_t s = 0; s < own.count; s++)
         dp__free(own.shapes[s].candidates);

@@ -24,10 +24,12 @@ typedef struct dp__cast_call {
     dp_tensor *out;
 } dp__cast_call;
 
-/* See dp_uniform and dp_randn. */
+/* See dp_uniform, dp_randn and dp_randint_at. */
 typedef struct dp__random_call {
     uint64_t seed;
+    const dp_tensor *step; /* f32, one element; NULL: step 0 */
     bool normal;
+    uint32_t range; /* 0, or that of whole numbers, which have a step; `out` is i32 then */
     float low, high;
     dp_tensor *out;
 } dp__random_call;

@@ -9,7 +9,9 @@ typedef struct state {
     dp_shape shape;
     uint64_t seed;
     double low, high;
+    int64_t step, range; /* -1: none; 0: none */
     bool normal;
+    dp_tensor *counter;
 } state;
 
 static void setup(ops_run *run)
@@ -20,6 +22,12 @@ static void setup(ops_run *run)
     s->low = ops_real(run, "low", 0);
     s->high = ops_real(run, "high", 1);
     s->normal = ops_is(run, "kind", "normal");
+    s->step = ops_int(run, "step", -1);
+    s->range = ops_int(run, "range", 0);
+    if (s->step >= 0) /* not the first element of its buffer */
+        s->counter = ops_keep(run, dp_slice(ops_keep(run, dp_from(run->device, DP_F32, DP_SHAPE(2),
+                                                                  (const float[]){7, (float)s->step})),
+                                            0, 1, 2, 1));
     run->exact = true;
     run->bytes = 4.0 * (double)ops_size(s->shape);
 }
@@ -28,14 +36,19 @@ static void launch(ops_run *run)
 {
     const state *s = run->state;
     run->results = 1;
-    run->result[0] = s->normal ? dp_randn(run->device, s->seed, s->shape)
-                               : dp_uniform(run->device, s->seed, s->shape, s->low, s->high);
+    if (s->step >= 0)
+        run->result[0] = s->range    ? dp_randint_at(run->device, s->seed, s->counter, s->shape, s->range)
+                         : s->normal ? dp_randn_at(run->device, s->seed, s->counter, s->shape)
+                                     : dp_uniform_at(run->device, s->seed, s->counter, s->shape, s->low, s->high);
+    else
+        run->result[0] = s->normal ? dp_randn(run->device, s->seed, s->shape)
+                                   : dp_uniform(run->device, s->seed, s->shape, s->low, s->high);
 }
 
-/* The four words of call `block`. */
-static void philox(uint64_t seed, uint32_t block, uint32_t word[4])
+/* The four words of call `block` at a step. */
+static void philox(uint64_t seed, uint32_t step, uint32_t block, uint32_t word[4])
 {
-    uint32_t c[4] = {block, 0, 0, 0}, k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    uint32_t c[4] = {block, step, 0, 0}, k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (int round = 0; round < 10; round++) {
         const uint64_t a = 0xD2511F53ull * c[0], b = 0xCD9E8D57ull * c[2];
         const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b,
@@ -125,12 +138,12 @@ static void expect(ops_run *run, int result, double *values)
     (void)result;
     for (int64_t t = 0; t < ops_size(s->shape); t++) {
         uint32_t word[4];
-        philox(s->seed, (uint32_t)(t / 4), word);
+        philox(s->seed, s->step > 0 ? (uint32_t)s->step : 0, (uint32_t)(t / 4), word);
         const uint32_t *pair = word + t % 4 / 2 * 2;
         float value = add(low, mul(span, mul((float)(word[t % 4] >> 8), 0x1p-24f)));
         if (s->normal)
             value = mul(radius(pair[0]), angle(pair[1], t % 2));
-        values[t] = bits(value);
+        values[t] = s->range ? (double)((uint64_t)word[t % 4] * (uint64_t)s->range >> 32) : (double)bits(value);
     }
 }
 
@@ -146,11 +159,18 @@ static void cases(ops_list *list)
     ops_add(list, false, "kind=uniform shape=1001 seed=3 low=1 high=-1");
     ops_add(list, false, "kind=normal shape=200001 seed=81985529216486895");
     ops_add(list, false, "kind=normal shape=1001 seed=-1");
+    ops_add(list, true, "kind=uniform shape=7 seed=5 step=0");
+    ops_add(list, true, "kind=normal shape=7 seed=5 step=3");
+    ops_add(list, true, "kind=integer shape=7 seed=5 step=3 range=10");
+    ops_add(list, false, "kind=uniform shape=1001 seed=-1 step=16777216 low=-2.5 high=7");
+    ops_add(list, false, "kind=normal shape=65537 seed=81985529216486895 step=77777");
+    ops_add(list, false, "kind=integer shape=65537 seed=-1 step=9999999 range=2147483647");
+    ops_add(list, false, "kind=integer shape=7x9 seed=1 step=1 range=1");
 }
 
 const ops_op ops_random = {
     .name = "random",
-    .keys = "kind shape seed low high",
+    .keys = "kind shape seed low high step range",
     .state_size = sizeof(state),
     .cases = cases,
     .setup = setup,

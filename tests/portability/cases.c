@@ -198,6 +198,10 @@ static void elements(bench *b)
         (dp_tensor *[]){x, m, floats(b, DP_SHAPE(1024, 1024))}, 3);
     begin(b, "normal");
     dp_randn(device, 1, DP_SHAPE(1024, 1024));
+    begin(b, "normal-step");
+    dp_randn_at(device, 1, floats(b, DP_SCALAR), DP_SHAPE(1024, 1024));
+    begin(b, "whole");
+    dp_randint_at(device, 1, floats(b, DP_SCALAR), DP_SHAPE(1024, 1024), 1000);
 }
 
 /* Of each reduction rows, columns, and all elements: in pieces, and those of pieces once more. */

@@ -96,6 +96,28 @@ static void test_random_bits(void **state)
            FLOATS(-1 + 4 * (float)0x6627e8 * 0x1p-24f, -1 + 4 * (float)0xe169c5 * 0x1p-24f), 0);
 }
 
+/* The table of step 3 behind it. What is not a whole number from 0 to 2^24 is made one. */
+static void test_random_steps(void **state)
+{
+    static const uint32_t unit[8] = {0x3f69f4fa, 0x3f1af93c, 0x3ed51612, 0x3eeacad0, 0x3f0cce4d, 0x3f354eda, 0x3e77547c, 0x3e3c8d14},
+                          normal[8] = {0xbed79ede, 0x3d55e3d6, 0xbf29f00e, 0x3f92a5e2, 0xbf7280d1, 0xbf0bcef9, 0x3fc90b6b, 0x3f1caac0}, whole[8] = {913, 605, 416, 458, 550, 708, 241, 184};
+    dp_device *device = *state;
+    expect_bits(device, dp_uniform_at(device, 1, floats(device, DP_SCALAR, FLOATS(3)), DP_SHAPE(8), 0, 1), unit, 8);
+    expect_bits(device, dp_randn_at(device, 1, floats(device, DP_SHAPE(1, 1), FLOATS(3)), DP_SHAPE(8)), normal, 8);
+    expect_bits(device, dp_randint_at(device, 1, floats(device, DP_SHAPE(1), FLOATS(3)), DP_SHAPE(8), 1000), whole, 8);
+    expect_bits(device, dp_randint_at(device, 1, floats(device, DP_SCALAR, FLOATS(3.75f)), DP_SHAPE(7), 1000), whole, 7);
+    static const float odd[][2] = {{-5, 0}, {NAN, 0}, {0.5f, 0}, {INFINITY, 16777216}, {1e20f, 16777216}};
+    for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) {
+        uint32_t as[8];
+        dp_tensor *meant = dp_randn_at(device, 7, floats(device, DP_SCALAR, &odd[k][1]), DP_SHAPE(8));
+        assert_int_equal(DP_OK, dp_read(meant, as, sizeof as));
+        expect_bits(device, dp_randn_at(device, 7, floats(device, DP_SCALAR, &odd[k][0]), DP_SHAPE(8)), as, 8);
+    }
+    uint32_t plain[8];
+    assert_int_equal(DP_OK, dp_read(dp_randn(device, 7, DP_SHAPE(8)), plain, sizeof plain));
+    expect_bits(device, dp_randn_at(device, 7, floats(device, DP_SCALAR, FLOATS(0)), DP_SHAPE(8)), plain, 8);
+}
+
 static void test_random_moments(void **state)
 {
     dp_device *device = *state;
@@ -502,6 +524,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         REF_TEST(test_random_bits),
+        REF_TEST(test_random_steps),
         REF_TEST(test_random_moments),
         REF_TEST(test_matmul),
         REF_TEST(test_conv2d),

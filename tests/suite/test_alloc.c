@@ -66,7 +66,8 @@ static dp_status tensors(dp_device *device)
     dp_read(turned, values, sizeof values);
     dp_write(turned, values, sizeof values);
     dp_fill(slice, 1);
-    dp_tensor *list[] = {x, n, slice, turned, copy, flat, wide, ints, permuted};
+    dp_tensor *step = dp_full(device, DP_F32, DP_SCALAR, 1), *drawn = dp_randint_at(device, 1, step, DP_SHAPE(5), 3);
+    dp_tensor *list[] = {x, n, step, drawn, slice, turned, copy, flat, wide, ints, permuted};
     for (size_t k = 0; k < sizeof list / sizeof *list; k++)
         dp_tensor_release(&list[k]);
     return dp_failed(device);

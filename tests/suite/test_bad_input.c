@@ -103,6 +103,19 @@ static void random_numbers(dp_device *device)
     refused(device, dp_uniform(device, 1, DP_SHAPE(2), 0, 1e39), ARGUMENT, "uniform");
     refused(device, dp_uniform(device, 1, DP_SHAPE(-2), 0, 1), ARGUMENT, "-2");
     refused(device, dp_randn(device, 1, (dp_shape){.rank = 20}), ARGUMENT, "rank");
+    dp_tensor *step = dp_full(device, DP_F32, DP_SCALAR, 1), *two = dp_full(device, DP_F32, DP_SHAPE(2), 1);
+    dp_tensor *whole = dp_full(device, DP_I32, DP_SHAPE(1), 1);
+    refused(device, dp_uniform_at(device, 1, NULL, DP_SHAPE(2), 0, 1), ARGUMENT, "step is NULL");
+    refused(device, dp_uniform_at(device, 1, whole, DP_SHAPE(2), 0, 1), ARGUMENT, "step is i32");
+    refused(device, dp_uniform_at(device, 1, step, DP_SHAPE(2), 0, (double)INFINITY), ARGUMENT, "uniform");
+    refused(device, dp_randn_at(device, 1, two, DP_SHAPE(2)), ARGUMENT, "step has shape [2]");
+    refused(device, dp_randn_at(device, 1, step, DP_SHAPE(-2)), ARGUMENT, "-2");
+    refused(device, dp_randint_at(device, 1, two, DP_SHAPE(2), 5), ARGUMENT, "step has shape [2]");
+    refused(device, dp_randint_at(device, 1, step, DP_SHAPE(2), 0), ARGUMENT, "n is 0");
+    refused(device, dp_randint_at(device, 1, step, DP_SHAPE(2), (int64_t)1 << 31), ARGUMENT, "n is 2147483648");
+    dp_tensor_release(&step);
+    dp_tensor_release(&two);
+    dp_tensor_release(&whole);
     suite_works(device);
 }
 

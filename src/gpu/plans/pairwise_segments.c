@@ -40,8 +40,7 @@ static dp_status upload(dp__gpu *gpu, const dp__pair_plan *plan, int32_t *values
     *tensor = dp__tensor_create(gpu->device, DP_I32, (dp_shape){2, {plan->items_i, columns}});
     dp_status status = *tensor ? DP_OK : DP_ERROR_MEMORY;
     if (status == DP_OK)
-        status = gpu->driver->buffer_write(gpu, (*tensor)->buffer->handle, 0, values,
-                                           (uint64_t)(plan->items_i * columns) * sizeof *values);
+        status = dp__gpu_upload(gpu, (*tensor)->buffer, values, (uint64_t)(plan->items_i * columns) * sizeof *values);
     dp__free(values);
     return status;
 }
@@ -239,7 +238,7 @@ static dp_status known_counts(const composed *c, dp_tensor *counts)
         for (int64_t row = i[0]; !call->all && row < i[1]; row++)
             values[row] = (float)m;
     }
-    const dp_status status = c->gpu->driver->buffer_write(c->gpu, counts->buffer->handle, 0, values, size * sizeof *values);
+    const dp_status status = dp__gpu_upload(c->gpu, counts->buffer, values, size * sizeof *values);
     dp__free(values);
     return status;
 }
