@@ -49,7 +49,8 @@ static char *target_of(const char *path, bool cache, bool *exists, mode_t *mode)
     if (*exists) {
         *mode = status.st_mode & 0777;
         errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-        if (!S_ISREG(status.st_mode) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 || !realpath(path, resolved))
+        if (!S_ISREG(status.st_mode) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 ||
+            !realpath(path, resolved))
             return NULL;
         path = resolved;
     } else if (!cache && lstat(path, &status) == 0) {
