@@ -10,6 +10,7 @@
 #include <dipole/data.h>
 #include <dipole/device.h>
 #include <dipole/explain.h>
+#include <dipole/file.h>
 #include <dipole/formula.h>
 #include <dipole/grad.h>
 #include <dipole/metric.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One entry: how its file is written, and what it must say of itself to be used. */
 #include "cache/cache.h"
+#include "core/whole_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -66,21 +66,6 @@ static bool read_all(int file, unsigned char *data, size_t bytes)
             return false;
         data += got;
         bytes -= (size_t)got;
-    }
-    return true;
-}
-
-static bool write_all(int file, const void *data, size_t bytes)
-{
-    const unsigned char *at = data;
-    while (bytes > 0) {
-        const ssize_t wrote = write(file, at, bytes);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        at += wrote;
-        bytes -= (size_t)wrote;
     }
     return true;
 }
@@ -184,32 +169,21 @@ void dp__cache_drop(dp__cache *cache, const dp__text *key)
     dp__text_free(&path);
 }
 
-/* Writes the whole file under a name that no reader looks for. False with errno. */
-static bool write_temporary(const char *temporary, int file, const dp__text *key, const void *data,
-                            size_t bytes)
+/* The bytes of an entry's file, to be freed; NULL where memory is out. */
+static unsigned char *make_image(const dp__text *key, const void *data, size_t bytes, size_t *all)
 {
     header head = {.key_bytes = key->length, .data_bytes = bytes};
-    const size_t all = sizeof head + key->length + bytes;
-    unsigned char *image = dp__alloc(all, 1);
-    bool written = false;
+    *all = sizeof head + key->length + bytes;
+    unsigned char *image = dp__alloc(*all, 1);
+    if (!image)
+        return NULL;
     memcpy(head.magic, magic, sizeof magic);
-    errno = ENOMEM;
-    if (image) {
-        memcpy(image, &head, sizeof head);
-        memcpy(image + sizeof head, key->data, key->length);
-        memcpy(image + sizeof head + key->length, data, bytes);
-        head.hash = dp__hash_of(image + HASHED, all - HASHED);
-        memcpy(image, &head, sizeof head);
-        written = write_all(file, image, all);
-    }
-    dp__free(image);
-    const int error = errno;
-    const bool closed = close(file) == 0; /* a disk may be full as late as here */
-    if (!written || !closed)
-        unlink(temporary);
-    if (!written)
-        errno = error;
-    return written && closed;
+    memcpy(image, &head, sizeof head);
+    memcpy(image + sizeof head, key->data, key->length);
+    memcpy(image + sizeof head + key->length, data, bytes);
+    head.hash = dp__hash_of(image + HASHED, *all - HASHED);
+    memcpy(image, &head, sizeof head);
+    return image;
 }
 
 /* Under a name of its own first: other processes see the whole entry or none. False with errno, 0
@@ -217,23 +191,26 @@ static bool write_temporary(const char *temporary, int file, const dp__text *key
 static bool write_entry(const char *folder, const char *path, const dp__text *key, const void *data,
                         size_t bytes)
 {
-    dp__text temporary = {0};
-    dp__text_add(&temporary, "%s/" DP__CACHE_TEMPORARY "XXXXXX", folder);
-    errno = ENOMEM;
-    int file = temporary.failed ? -1 : mkostemp(temporary.data, O_CLOEXEC);
-    if (file < 0 && errno == ENOENT && dp__cache_make_folder(folder)) {
-        memcpy(temporary.data + temporary.length - 6, "XXXXXX", 6);
-        file = mkostemp(temporary.data, O_CLOEXEC);
+    const dp__whole_options options = {.temporary = DP__CACHE_TEMPORARY "XXXXXX", .cache = true};
+    dp__whole_file file;
+    size_t all;
+    unsigned char *image = make_image(key, data, bytes, &all);
+    if (!image) {
+        errno = ENOMEM;
+        return false;
     }
-    bool kept = file >= 0 && write_temporary(temporary.data, file, key, data, bytes);
-    if (kept && rename(temporary.data, path) != 0) {
-        const int error = errno == ENOENT ? 0 : errno; /* somebody cleared the folder at this moment */
-        unlink(temporary.data);
-        errno = error;
-        kept = false;
+    bool opened = dp__whole_open(&file, path, &options);
+    if (!opened && errno == ENOENT && dp__cache_make_folder(folder)) {
+        dp__whole_drop(&file);
+        opened = dp__whole_open(&file, path, &options);
     }
+    if (opened)
+        dp__whole_write(&file, image, all);
+    const bool kept = dp__whole_close(&file);
+    if (opened && !kept && errno == ENOENT)
+        errno = 0; /* somebody cleared the folder at this moment */
     const int error = errno;
-    dp__text_free(&temporary);
+    dp__free(image);
     errno = error;
     return kept;
 }
