@@ -12,6 +12,7 @@
 #include <dipole/explain.h>
 #include <dipole/file.h>
 #include <dipole/formula.h>
+#include <dipole/image.h>
 #include <dipole/metric.h>
 #include <dipole/loss.h>
 #include <dipole/ops.h>
