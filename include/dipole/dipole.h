@@ -13,6 +13,7 @@
 #include <dipole/file.h>
 #include <dipole/formula.h>
 #include <dipole/grad.h>
+#include <dipole/image.h>
 #include <dipole/metric.h>
 #include <dipole/loss.h>
 #include <dipole/ops.h>

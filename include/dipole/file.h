@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that are written, and those that are read again: tensors with names.
+/* Files that are written, and read again: tensors with names, and the numbers of a run.
  *
- * A file that is written appears whole or not at all: under another name in the same folder first, then renamed. Where anything
+ * A file of tensors appears whole or not at all: under another name in the same folder first, then renamed. Where anything
  * fails, the old file stays and nothing new is left. A link is followed; what is there and is no regular file is refused.
  * Calls with `message` (may be NULL) put one line with the file's name and what is wrong into it on failure, "" on success. */
 #ifndef DIPOLE_FILE_H
@@ -74,6 +74,33 @@ DP_API dp_tensor *dp_safetensors_load(dp_device *device, const dp_safetensors *f
 DP_API dp_status dp_safetensors_load_into(dp_tensor *tensor, const dp_safetensors *file, const char *name);
 /* The raw bytes of entry `index`, of any type, into host memory: `bytes` must be the entry's. ERROR_ARGUMENT, ERROR_IO, ERROR_FORMAT. */
 DP_API dp_status dp_safetensors_read(const dp_safetensors *file, int index, void *data, uint64_t bytes);
+
+/* Logs: the numbers of a run as it goes, a row a step, appended at once and readable while it grows. */
+
+typedef enum dp_log_format {
+    DP_LOG_CSV,       /* a first line with names, then "12,0.5,nan" */
+    DP_LOG_JSON_LINES /* {"step":12,"loss":0.5,"rate":null} a line; null for what is not finite, which JSON does not have */
+} dp_log_format;
+
+typedef struct dp_log dp_log;
+
+/* Opens a log with a column "step" and `count` more of these names (UTF-8 without quotes, backslashes, commas and control characters,
+ * each once, not empty, not "step").
+ * resume < 0 begins a new file in the place of what was there. resume >= 0 goes on behind that step: rows of later steps are dropped,
+ * as is the part of a row at the end that a killed process left, so that the file becomes that of a run which was never
+ * interrupted. A file that is not there is begun. One with other columns, or with a line that is no row of them, is left as it is
+ * and answered with ERROR_FORMAT. *log is NULL on failure; else close it.
+ * Statuses: ERROR_ARGUMENT, ERROR_IO, ERROR_FORMAT, ERROR_MEMORY. */
+DP_API dp_status dp_log_open(const char *path, dp_log_format format, const char *const *columns, int count, int64_t resume,
+                             dp_log **log, char *message, size_t message_size);
+/* Appends a row of `count` values in one write. Numbers are written with as few digits as read back as the same double, with a
+ * decimal point whatever the locale. `step` must be larger than that of the row before (ERROR_ARGUMENT). A row that cannot be
+ * written whole (ERROR_IO: the disk is full) is taken back, and may be tried again. */
+DP_API dp_status dp_log_row(dp_log *log, int64_t step, const double *values, char *message, size_t message_size);
+/* The step of the last row; -1 where there is none, or the log is NULL. */
+DP_API int64_t dp_log_last(const dp_log *log);
+/* Brings all rows to the disk. ERROR_IO where that fails. Nulls the handle; NULL is fine. */
+DP_API dp_status dp_log_close(dp_log **log);
 
 #ifdef __cplusplus
 }
