@@ -29,6 +29,7 @@
     X(clReleaseProgram)                                                                                      \
     X(clCreateKernel)                                                                                        \
     X(clReleaseKernel)                                                                                       \
+    X(clGetKernelInfo)                                                                                       \
     X(clGetKernelWorkGroupInfo)                                                                              \
     X(clSetKernelArg)                                                                                        \
     X(clEnqueueNDRangeKernel)                                                                                \

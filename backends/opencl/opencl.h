@@ -75,8 +75,18 @@ void dp__cl_kernel_destroy(dp__gpu *gpu, void *kernel);
 
 /* queue.c. */
 dp_status dp__cl_launch(dp__gpu *gpu, const dp__launch *launch);
+/* Buffers first, then the parameters, one 4-byte argument each. */
+cl_int dp__cl_set_arguments(const dp__cl_api *api, cl_kernel kernel, const dp__launch *launch);
+/* Makes the queue one that takes no times. */
+dp_status dp__cl_leave_times(dp__gpu *gpu);
+/* Enqueues a launch whose arguments `kernel` has. Without an `event` the next one that has one stands for it. */
+dp_status dp__cl_enqueue(dp__gpu *gpu, cl_kernel kernel, const dp__launch *launch, bool event);
 dp_status dp__cl_flush(dp__gpu *gpu);
 dp_status dp__cl_wait(dp__gpu *gpu);
+/* series.c */
+dp_status dp__cl_series_create(dp__gpu *gpu, const dp__launch *launches, size_t count, void **series);
+dp_status dp__cl_series_run(dp__gpu *gpu, void *series);
+void dp__cl_series_destroy(dp__gpu *gpu, void *series);
 /* clblast.c; without CLBlast's headers at build time clblast_none.c. */
 bool dp__cl_has_gemm(dp__gpu *gpu);
 dp_status dp__cl_gemm(dp__gpu *gpu, const dp__gemm *gemm);

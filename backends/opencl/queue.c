@@ -96,53 +96,52 @@ dp_status dp__cl_wait(dp__gpu *gpu)
     return dp__cl_fail(gpu, DP__CL_WAIT, error, "clFinish", NULL);
 }
 
-/* Buffers first, then the parameters, one 4-byte argument each. */
-static cl_int set_arguments(const dp__cl_api *api, const dp__launch *launch)
+cl_int dp__cl_set_arguments(const dp__cl_api *api, cl_kernel kernel, const dp__launch *launch)
 {
     cl_uint index = 0;
     for (int i = 0; i < launch->bindings; i++) {
         const cl_mem memory = launch->binding[i].buffer->handle;
-        const cl_int error = api->clSetKernelArg(launch->kernel, index++, sizeof memory, &memory);
+        const cl_int error = api->clSetKernelArg(kernel, index++, sizeof memory, &memory);
         if (error != CL_SUCCESS)
             return error;
     }
     for (int i = 0; i < launch->params; i++) {
         const cl_int error =
-            api->clSetKernelArg(launch->kernel, index++, sizeof launch->param[i], &launch->param[i]);
+            api->clSetKernelArg(kernel, index++, sizeof launch->param[i], &launch->param[i]);
         if (error != CL_SUCCESS)
             return error;
     }
     return CL_SUCCESS;
 }
 
-static cl_int enqueue(const dp__cl_state *state, const dp__launch *launch, cl_event *event)
+static cl_int enqueue(const dp__cl_state *state, cl_kernel kernel, const dp__launch *launch, cl_event *event)
 {
     size_t global[3], local[3];
     for (int axis = 0; axis < 3; axis++) {
         local[axis] = launch->group[axis];
         global[axis] = (size_t)launch->groups[axis] * launch->group[axis];
     }
-    return state->api->clEnqueueNDRangeKernel(state->queue, launch->kernel, 3, NULL, global, local, 0, NULL,
+    return state->api->clEnqueueNDRangeKernel(state->queue, kernel, 3, NULL, global, local, 0, NULL,
                                               event);
 }
 
 /* Memory may be short because buffers that were released are still in flight: the second try comes after a
  * wait. */
-static dp_status record(dp__gpu *gpu, const dp__launch *launch)
+dp_status dp__cl_enqueue(dp__gpu *gpu, cl_kernel kernel, const dp__launch *launch, bool event)
 {
     dp__cl_state *const state = gpu->driver_state;
-    cl_int error = set_arguments(state->api, launch);
-    if (error != CL_SUCCESS)
-        return dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clSetKernelArg", launch->kernel_name);
+    if (state->flights == DP__CL_MAX_IN_FLIGHT)
+        DP_CHECK(dp__cl_retire(gpu, DP__CL_MAX_IN_FLIGHT / 2));
     dp__cl_flight flight = {NULL, launch->kernel_name, launch->flops, launch->bytes};
-    error = enqueue(state, launch, &flight.event);
+    cl_int error = enqueue(state, kernel, launch, event ? &flight.event : NULL);
     if (error == CL_MEM_OBJECT_ALLOCATION_FAILURE && state->flights > 0) {
         DP_CHECK(dp__cl_wait(gpu));
-        error = enqueue(state, launch, &flight.event);
+        error = enqueue(state, kernel, launch, event ? &flight.event : NULL);
     }
     if (error != CL_SUCCESS)
         return dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clEnqueueNDRangeKernel", launch->kernel_name);
-    state->flight[state->flights++] = flight;
+    if (event)
+        state->flight[state->flights++] = flight;
     const double time = now();
     if (state->unflushed++ == 0)
         state->unflushed_since = time;
@@ -152,6 +151,15 @@ static dp_status record(dp__gpu *gpu, const dp__launch *launch)
         state->unflushed_bytes >= FLUSH_BYTES || time - state->unflushed_since >= FLUSH_SECONDS)
         return dp__cl_flush(gpu);
     return DP_OK;
+}
+
+static dp_status record(dp__gpu *gpu, const dp__launch *launch)
+{
+    const dp__cl_state *const state = gpu->driver_state;
+    const cl_int error = dp__cl_set_arguments(state->api, launch->kernel, launch);
+    if (error != CL_SUCCESS)
+        return dp__cl_fail(gpu, DP__CL_SUBMIT, error, "clSetKernelArg", launch->kernel_name);
+    return dp__cl_enqueue(gpu, launch->kernel, launch, true);
 }
 
 /* Whether a queue takes times is fixed when it is made. */
@@ -172,6 +180,11 @@ static dp_status set_queue_times(dp__gpu *gpu, bool times)
     return DP_OK;
 }
 
+dp_status dp__cl_leave_times(dp__gpu *gpu)
+{
+    return set_queue_times(gpu, false);
+}
+
 /* Without time stamps: the host's clock around a launch that has the device for itself. */
 static dp_status launch_by_clock(dp__gpu *gpu, const dp__launch *launch)
 {
@@ -185,12 +198,9 @@ static dp_status launch_by_clock(dp__gpu *gpu, const dp__launch *launch)
 
 dp_status dp__cl_launch(dp__gpu *gpu, const dp__launch *launch)
 {
-    const dp__cl_state *const state = gpu->driver_state;
     const bool stamps = (gpu->device->info.features & DP_FEATURE_TIMESTAMPS) != 0;
     DP_CHECK(set_queue_times(gpu, gpu->profiling && stamps));
     if (gpu->profiling && !stamps)
         return launch_by_clock(gpu, launch);
-    if (state->flights == DP__CL_MAX_IN_FLIGHT)
-        DP_CHECK(dp__cl_retire(gpu, DP__CL_MAX_IN_FLIGHT / 2));
     return record(gpu, launch);
 }

@@ -18,6 +18,9 @@ static const dp__gpu_driver driver = {
     .kernel_load = dp__vk_kernel_load,
     .kernel_destroy = dp__vk_kernel_destroy,
     .launch = dp__vk_launch,
+    .series_create = dp__vk_series_create,
+    .series_run = dp__vk_series_run,
+    .series_destroy = dp__vk_series_destroy,
     .flush = dp__vk_flush,
     .wait = dp__vk_wait,
 };

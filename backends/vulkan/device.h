@@ -9,6 +9,8 @@
 #define DP__VK_RING       4  /* submissions recorded or in flight */
 #define DP__VK_LAUNCHES   64 /* of one submission */
 #define DP__VK_PUSH_BYTES (DP__MAX_PARAMS * 4)
+/* About the work of one submission, so that the device starts early and none runs into a watchdog: FLOPs. */
+#define DP__VK_WORK 2e9
 
 typedef struct dp__vk dp__vk;
 
@@ -157,6 +159,11 @@ void dp__vk_kernel_destroy(dp__gpu *gpu, void *kernel);
  * keeps no message. The caller frees words and log. From any thread. */
 dp_status dp__vk_compile(const char *text, bool debug, uint32_t **words, size_t *bytes, dp__text *log);
 
+/* series.c */
+dp_status dp__vk_series_create(dp__gpu *gpu, const dp__launch *launches, size_t count, void **series);
+dp_status dp__vk_series_run(dp__gpu *gpu, void *series);
+void dp__vk_series_destroy(dp__gpu *gpu, void *series);
+
 const char *dp__vk_compiler(void); /* its name and version; static */
 
 /* queue.c */
@@ -168,6 +175,18 @@ dp_status dp__vk_wait(dp__gpu *gpu);
 /* Records a copy behind all earlier work. */
 dp_status dp__vk_copy(dp__vk *vk, dp__vk_buffer *from, uint64_t from_offset, dp__vk_buffer *to,
                       uint64_t to_offset, uint64_t bytes);
+/* What a launch is made of, into any command buffer: its buffers, in a set of the pool, and the rest. */
+dp_status dp__vk_bind(dp__vk *vk, VkCommandBuffer commands, VkDescriptorPool descriptors, const dp__launch *launch);
+void dp__vk_dispatch(dp__vk *vk, VkCommandBuffer commands, const dp__launch *launch);
+double dp__vk_work(const dp__launch *launch);
+/* What comes behind sees what was written before. */
+void dp__vk_barrier(dp__vk *vk, VkCommandBuffer commands);
+/* Around what is recorded in the ring: begin opens a submission that has room for so many launches and so much work (both 0: for one
+ * more of any size); order puts a barrier where these launches, together, need one; recorded counts them, and submits where it is
+ * time. */
+dp_status dp__vk_begin(dp__vk *vk, int launches, double work);
+void dp__vk_order(dp__vk *vk, const dp__launch *launches, size_t count);
+dp_status dp__vk_recorded(dp__vk *vk, int launches, double work);
 /* Returns when submission `number` is done; submits it where it is still being recorded. */
 dp_status dp__vk_wait_for(dp__vk *vk, uint64_t number);
 /* Moves `completed` on to what is done by now; waits for nothing. */

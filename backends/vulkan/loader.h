@@ -52,6 +52,7 @@
     X(CmdBindPipeline)                                                                                       \
     X(CmdBindDescriptorSets)                                                                                 \
     X(CmdPushConstants)                                                                                      \
+    X(CmdExecuteCommands)                                                                                    \
     X(CmdDispatch)                                                                                           \
     X(CmdCopyBuffer)                                                                                         \
     X(CmdPipelineBarrier)                                                                                    \

@@ -4,12 +4,9 @@
 
 #include <time.h>
 
-/* A submission ends when it holds about this much work, so that the device starts early and no submission
- * runs into a watchdog; a byte counts as much as the floating-point operations that a GPU does in its time.
- */
-#define WORK_OF_SUBMISSION 2e9
-#define FLOPS_PER_BYTE     8
-/* Or when a device that has nothing to do has waited so long: it works while the host goes on. */
+/* A byte counts as much as the floating-point operations that a GPU does in its time. */
+#define FLOPS_PER_BYTE 8
+/* A submission ends when a device that has nothing to do has waited so long: it works while the host goes on. */
 #define SECONDS_OF_PATIENCE 200e-6
 
 static double now(void)
@@ -60,9 +57,9 @@ void dp__vk_slot_destroy(dp__vk *vk, dp__vk_slot *slot)
     vk->api.DestroyCommandPool(vk->device, slot->pool, NULL);
 }
 
-static dp__vk_slot *slot_of(dp__vk *vk, uint64_t number)
+static dp__vk_slot *slot_of(const dp__vk *vk, uint64_t number)
 {
-    return &vk->slot[number % DP__VK_RING];
+    return (dp__vk_slot *)&vk->slot[number % DP__VK_RING];
 }
 
 /* Passes on the times of a submission that is done. */
@@ -81,11 +78,16 @@ static void report_times(dp__vk *vk, dp__vk_slot *slot)
     }
 }
 
-static dp_status begin(dp__vk *vk)
+static dp_status submit(dp__vk *vk);
+
+dp_status dp__vk_begin(dp__vk *vk, int launches, double work)
 {
+    dp__vk_slot *slot = slot_of(vk, vk->current);
+    if (vk->recording && slot->launches > 0 && (slot->launches + launches > DP__VK_LAUNCHES || slot->work + work > DP__VK_WORK))
+        DP_CHECK(submit(vk));
     if (vk->recording)
         return DP_OK;
-    dp__vk_slot *slot = slot_of(vk, vk->current);
+    slot = slot_of(vk, vk->current);
     DP_CHECK(dp__vk_wait_for(vk, vk->current - DP__VK_RING));
     const VkCommandBufferBeginInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
@@ -107,23 +109,27 @@ static dp_status begin(dp__vk *vk)
     return DP_OK;
 }
 
-static void record_barrier(dp__vk *vk, VkPipelineStageFlags stages, VkAccessFlags accesses)
+static void record_barrier(dp__vk *vk, VkCommandBuffer commands, VkPipelineStageFlags stages, VkAccessFlags accesses)
 {
     const VkMemoryBarrier barrier = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
         .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
         .dstAccessMask = accesses,
     };
-    vk->api.CmdPipelineBarrier(slot_of(vk, vk->current)->commands,
-                               VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, stages,
+    vk->api.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, stages,
                                0, 1, &barrier, 0, NULL, 0, NULL);
+}
+
+void dp__vk_barrier(dp__vk *vk, VkCommandBuffer commands)
+{
+    record_barrier(vk, commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                   VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
+                       VK_ACCESS_TRANSFER_WRITE_BIT);
 }
 
 static void start_epoch(dp__vk *vk)
 {
-    record_barrier(vk, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                   VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
-                       VK_ACCESS_TRANSFER_WRITE_BIT);
+    dp__vk_barrier(vk, slot_of(vk, vk->current)->commands);
     vk->epoch++;
 }
 
@@ -156,7 +162,7 @@ static dp_status submit(dp__vk *vk)
     if (!vk->recording)
         return DP_OK;
     dp__vk_slot *slot = slot_of(vk, vk->current);
-    record_barrier(vk, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT); /* for reads of mapped memory */
+    record_barrier(vk, slot->commands, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT); /* for reads of mapped memory */
     vk->recording = false;
     VkResult result = vk->api.EndCommandBuffer(slot->commands);
     if (result != VK_SUCCESS)
@@ -219,7 +225,7 @@ dp_status dp__vk_wait(dp__gpu *gpu)
 dp_status dp__vk_copy(dp__vk *vk, dp__vk_buffer *from, uint64_t from_offset, dp__vk_buffer *to,
                       uint64_t to_offset, uint64_t bytes)
 {
-    DP_CHECK(begin(vk));
+    DP_CHECK(dp__vk_begin(vk, 0, 0));
     if (is_hazard(vk, from, false) || is_hazard(vk, to, true))
         start_epoch(vk);
     const VkBufferCopy region = {from_offset, to_offset, bytes};
@@ -229,14 +235,14 @@ dp_status dp__vk_copy(dp__vk *vk, dp__vk_buffer *from, uint64_t from_offset, dp_
     return DP_OK;
 }
 
-static dp_status bind_buffers(dp__vk *vk, dp__vk_slot *slot, const dp__launch *launch)
+dp_status dp__vk_bind(dp__vk *vk, VkCommandBuffer commands, VkDescriptorPool descriptors, const dp__launch *launch)
 {
     if (launch->bindings == 0)
         return DP_OK;
     const dp__vk_kernel *kernel = launch->kernel;
     const VkDescriptorSetAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-        .descriptorPool = slot->descriptors,
+        .descriptorPool = descriptors,
         .descriptorSetCount = 1,
         .pSetLayouts = &vk->set_layout[launch->bindings],
     };
@@ -258,9 +264,23 @@ static dp_status bind_buffers(dp__vk *vk, dp__vk_slot *slot, const dp__launch *l
         writes[i].pBufferInfo = &buffers[i];
     }
     vk->api.UpdateDescriptorSets(vk->device, (uint32_t)launch->bindings, writes, 0, NULL);
-    vk->api.CmdBindDescriptorSets(slot->commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->layout, 0, 1, &set,
-                                  0, NULL);
+    vk->api.CmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->layout, 0, 1, &set, 0, NULL);
     return DP_OK;
+}
+
+void dp__vk_dispatch(dp__vk *vk, VkCommandBuffer commands, const dp__launch *launch)
+{
+    const dp__vk_kernel *kernel = launch->kernel;
+    vk->api.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->pipeline);
+    if (launch->params > 0)
+        vk->api.CmdPushConstants(commands, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)launch->params * 4,
+                                 launch->param);
+    vk->api.CmdDispatch(commands, launch->groups[0], launch->groups[1], launch->groups[2]);
+}
+
+double dp__vk_work(const dp__launch *launch)
+{
+    return launch->flops + FLOPS_PER_BYTE * launch->bytes;
 }
 
 /* Makes the launch that is recorded next the only one that runs, and takes the time before it. */
@@ -293,15 +313,19 @@ static void stop_timing(dp__vk *vk, dp__vk_slot *slot, const dp__launch *launch)
     slot->timed[slot->timed_count++] = (dp__vk_timed){launch->kernel_name, launch->flops, launch->bytes};
 }
 
-static void order_launch(dp__vk *vk, const dp__launch *launch)
+void dp__vk_order(dp__vk *vk, const dp__launch *launches, size_t count)
 {
     bool hazard = false;
-    for (int i = 0; i < launch->bindings; i++)
-        hazard |= is_hazard(vk, launch->binding[i].buffer->handle, launch->binding[i].writes);
+    for (size_t k = 0; k < count; k++)
+        for (int i = 0; i < launches[k].bindings; i++)
+            hazard |= is_hazard(vk, launches[k].binding[i].buffer->handle, launches[k].binding[i].writes);
     if (hazard)
         start_epoch(vk);
-    for (int i = 0; i < launch->bindings; i++)
-        mark(vk, launch->binding[i].buffer->handle, launch->binding[i].writes);
+    for (size_t k = 0; k < count; k++) {
+        for (int i = 0; i < launches[k].bindings; i++)
+            mark(vk, launches[k].binding[i].buffer->handle, launches[k].binding[i].writes);
+        ((dp__vk_kernel *)launches[k].kernel)->object.used = vk->current;
+    }
 }
 
 static bool keeps_waiting(dp__vk *vk, const dp__vk_slot *slot)
@@ -312,28 +336,28 @@ static bool keeps_waiting(dp__vk *vk, const dp__vk_slot *slot)
     return vk->completed + 1 == vk->current;
 }
 
-static dp_status record(dp__vk *vk, const dp__launch *launch, bool timed)
+dp_status dp__vk_recorded(dp__vk *vk, int launches, double work)
 {
-    dp__vk_kernel *kernel = launch->kernel;
-    DP_CHECK(begin(vk));
     dp__vk_slot *slot = slot_of(vk, vk->current);
-    DP_CHECK(bind_buffers(vk, slot, launch));
-    if (timed)
-        DP_CHECK(start_timing(vk, slot));
-    order_launch(vk, launch);
-    kernel->object.used = vk->current;
-    vk->api.CmdBindPipeline(slot->commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->pipeline);
-    if (launch->params > 0)
-        vk->api.CmdPushConstants(slot->commands, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
-                                 (uint32_t)launch->params * 4, launch->param);
-    vk->api.CmdDispatch(slot->commands, launch->groups[0], launch->groups[1], launch->groups[2]);
-    if (timed)
-        stop_timing(vk, slot, launch);
-    slot->launches++;
-    slot->work += launch->flops + FLOPS_PER_BYTE * launch->bytes;
-    if (slot->launches < DP__VK_LAUNCHES && slot->work < WORK_OF_SUBMISSION && !keeps_waiting(vk, slot))
+    slot->launches += launches;
+    slot->work += work;
+    if (slot->launches < DP__VK_LAUNCHES && slot->work < DP__VK_WORK && !keeps_waiting(vk, slot))
         return DP_OK;
     return submit(vk);
+}
+
+static dp_status record(dp__vk *vk, const dp__launch *launch, bool timed)
+{
+    DP_CHECK(dp__vk_begin(vk, 0, 0));
+    dp__vk_slot *slot = slot_of(vk, vk->current);
+    DP_CHECK(dp__vk_bind(vk, slot->commands, slot->descriptors, launch));
+    if (timed)
+        DP_CHECK(start_timing(vk, slot));
+    dp__vk_order(vk, launch, 1);
+    dp__vk_dispatch(vk, slot->commands, launch);
+    if (timed)
+        stop_timing(vk, slot, launch);
+    return dp__vk_recorded(vk, 1, dp__vk_work(launch));
 }
 
 /* For devices without timestamps: by the host's clock, alone on the device. */
