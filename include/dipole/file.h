@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/* Writes a text, as it is. ERROR_ARGUMENT (NULLs), ERROR_IO, ERROR_MEMORY. */
+DP_API dp_status dp_text_write(const char *path, const char *text, char *message, size_t message_size);
+
 /* Safetensors (https://github.com/huggingface/safetensors): a header in JSON with names, dtypes and shapes, then the values. It is
  * what PyTorch, NumPy and others exchange weights with; nothing in such a file is code. */
 

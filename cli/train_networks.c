@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the networks. Points: Chen, Wu, Xiang, arXiv:2303.10553, section 4 (2-100-50-2, LeakyReLU). Images: its generator and
+ * discriminator, that is DCGAN (Radford, Metz, Chintala, ICLR 2016) with half of the generator's channels, for 64 x 64, and the first four
+ * layers of each as they are printed for 32 x 32. */
+#include "train_networks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOISE_CHANNELS 100
+#define SLOPE 0.2
+
+#define LEAKY .activation = DP_ACTIVATION_LEAKY_RELU, .slope = SLOPE
+#define UP(channels, stride_, padding_)                                                                                                  \
+    {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = channels, .kernel = {4}, .stride = {stride_}, .padding = {padding_, padding_}, .no_bias = true}
+#define DOWN(channels, stride_, padding_)                                                                                                \
+    .kind = DP_LAYER_CONV2D, .outputs = channels, .kernel = {4}, .stride = {stride_}, .padding = {padding_, padding_}, .no_bias = true
+#define NORM_RELU {.kind = DP_LAYER_BATCH_NORM, .activation = DP_ACTIVATION_RELU}
+
+static const dp_layer points_generator[] = {
+    {.kind = DP_LAYER_LINEAR, .outputs = 100, LEAKY}, {.kind = DP_LAYER_LINEAR, .outputs = 50, LEAKY}, {.kind = DP_LAYER_LINEAR, .outputs = 2}};
+
+dp_shape network_noise(const train_data *data)
+{
+    return data->images ? DP_SHAPE(NOISE_CHANNELS, 1, 1) : DP_SHAPE(2);
+}
+
+static dp_network *make(dp_device *device, const dp_layer *layers, size_t count, dp_shape shape, uint64_t seed, bool images)
+{
+    const dp_network_init init = {.scheme = images ? DP_INIT_NORMAL : DP_INIT_UNIFORM};
+    return dp_network_create(device, layers, (int)count, shape, seed, &init);
+}
+
+dp_network *network_generator(dp_device *device, const train_data *data, uint64_t seed)
+{
+    const int64_t channels = data->shape.dim[0];
+    const dp_layer g32[] = {UP(256, 1, 0), NORM_RELU, UP(128, 2, 1), NORM_RELU, UP(64, 2, 1), NORM_RELU,
+                            {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = channels, .kernel = {4}, .stride = {2}, .padding = {1, 1},
+                             .no_bias = true, .activation = DP_ACTIVATION_TANH}};
+    const dp_layer g64[] = {UP(256, 1, 0), NORM_RELU, UP(128, 2, 1), NORM_RELU, UP(64, 2, 1), NORM_RELU, UP(32, 2, 1), NORM_RELU,
+                            {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = channels, .kernel = {4}, .stride = {2}, .padding = {1, 1},
+                             .no_bias = true, .activation = DP_ACTIVATION_TANH}};
+    if (!data->images)
+        return make(device, points_generator, CLI_COUNT(points_generator), network_noise(data), seed, false);
+    return data->shape.dim[1] == 32 ? make(device, g32, CLI_COUNT(g32), network_noise(data), seed, true)
+                                    : make(device, g64, CLI_COUNT(g64), network_noise(data), seed, true);
+}
+
+dp_network *network_discriminator(dp_device *device, const train_data *data, int64_t outputs, bool layer_norm, uint64_t seed)
+{
+    const dp_layer norm = {.kind = layer_norm ? DP_LAYER_LAYER_NORM : DP_LAYER_BATCH_NORM, LEAKY};
+    const dp_layer points[] = {{.kind = DP_LAYER_LINEAR, .outputs = 100, LEAKY}, {.kind = DP_LAYER_LINEAR, .outputs = 50, LEAKY},
+                               {.kind = DP_LAYER_LINEAR, .outputs = outputs}};
+    const dp_layer d32[] = {{DOWN(64, 2, 1), LEAKY}, {DOWN(128, 2, 1)}, norm, {DOWN(256, 2, 1)}, norm, {DOWN(outputs, 1, 0)},
+                            {.kind = DP_LAYER_FLATTEN}};
+    const dp_layer d64[] = {{DOWN(64, 2, 1), LEAKY}, {DOWN(128, 2, 1)}, norm, {DOWN(256, 2, 1)}, norm, {DOWN(512, 2, 1)}, norm,
+                            {DOWN(outputs, 1, 0)}, {.kind = DP_LAYER_FLATTEN}};
+    if (!data->images)
+        return make(device, points, CLI_COUNT(points), data->shape, seed, false);
+    return data->shape.dim[1] == 32 ? make(device, d32, CLI_COUNT(d32), data->shape, seed, true)
+                                    : make(device, d64, CLI_COUNT(d64), data->shape, seed, true);
+}
+
+/* "T = 16000; FORMULA" */
+static const char *with_total(const train_run *run, const char *formula, char *text, size_t size)
+{
+    snprintf(text, size, "T = %lld; %s", (long long)run->options.steps, formula);
+    return text;
+}
+
+dp_tensor *train_formula(const train_run *run, const char *formula)
+{
+    char text[1024];
+    return dp_map(run->device, with_total(run, formula, text, sizeof text), DP_ARGS({"t", run->count}));
+}
+
+bool train_check_formula(const train_run *run, const char *option, const char *formula)
+{
+    if (!formula || strlen(formula) > 900) {
+        cli_error("--%s: a formula of 1 to 900 characters", option);
+        return false;
+    }
+    dp_tensor *value = train_formula(run, formula);
+    const double first = dp_item(value);
+    dp_tensor_release(&value);
+    if (dp_failed(run->device))
+        cli_error("--%s: %s", option, dp_message(run->device));
+    else if (!(first >= 0))
+        cli_error("--%s: \"%s\" is %g at t = %lld: it must not be negative", option, formula, first, (long long)run->step);
+    return dp_failed(run->device) == DP_OK && first >= 0;
+}
+
+static bool keep_all(train_run *run, const char *name, const trained *t)
+{
+    char prefix[64];
+    bool kept = true;
+    snprintf(prefix, sizeof prefix, "%s.", name);
+    for (int k = 0; kept && k < t->count; k++)
+        kept = train_keep(run, prefix, dp_network_parameter_name(t->network, k), t->parameters[k]);
+    for (int k = 0; kept && k < dp_network_state_count(t->network); k++)
+        kept = train_keep(run, prefix, dp_network_state_name(t->network, k), dp_network_state(t->network, k));
+    snprintf(prefix, sizeof prefix, "%s.adam.", name);
+    for (int k = 0; kept && t->optimizer && k < dp_optimizer_state_count(t->optimizer); k++)
+        kept = train_keep(run, prefix, dp_optimizer_state_name(t->optimizer, k), dp_optimizer_state(t->optimizer, k));
+    return kept;
+}
+
+bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t)
+{
+    char schedule[1024];
+    *t = (trained){.network = network};
+    if (!network)
+        return train_ok(run, name);
+    t->count = dp_network_parameter_count(network);
+    t->parameters = calloc((size_t)t->count, sizeof(*t->parameters));
+    if (!t->parameters) {
+        cli_error("out of memory");
+        return false;
+    }
+    for (int k = 0; k < t->count; k++)
+        t->parameters[k] = dp_network_parameter(network, k);
+    if (rate) {
+        const dp_optimizer_params params = {.kind = DP_ADAM, .schedule = with_total(run, rate, schedule, sizeof schedule),
+                                            .beta1 = run->options.beta1 > 0 ? run->options.beta1 : DP_ZERO,
+                                            .beta2 = run->options.beta2 > 0 ? run->options.beta2 : DP_ZERO};
+        t->optimizer = dp_optimizer_of(network, &params);
+    }
+    return train_ok(run, name) && keep_all(run, name, t);
+}
+
+void trained_close(trained *t)
+{
+    dp_optimizer_destroy(&t->optimizer);
+    dp_network_destroy(&t->network);
+    free(t->parameters);
+    *t = (trained){0};
+}
+
+dp_status trained_step(dp_device *device, trained *t, dp_tensor *loss)
+{
+    enum { MOST = 128 };
+    dp_tensor *gradients[MOST] = {NULL};
+    dp_status status = !loss ? dp_failed(device) : t->count > MOST ? DP_ERROR_UNSUPPORTED : DP_OK;
+    if (status == DP_OK)
+        status = dp_gradients(loss, NULL, t->parameters, t->count, 0, gradients);
+    if (status == DP_OK)
+        status = dp_optimizer_step(t->optimizer, (const dp_tensor *const *)gradients);
+    for (int k = 0; k < t->count && k < MOST; k++)
+        dp_tensor_release(&gradients[k]);
+    dp_tensor_release(&loss);
+    return status;
+}
+
+/* Seeds of different places are apart; those of different runs too. */
+static uint64_t place_seed(const train_run *run, int place)
+{
+    return (uint64_t)run->options.seed * 1000003u + 7919u * (uint64_t)place;
+}
+
+dp_tensor *train_noise(const train_run *run, int place, int64_t count)
+{
+    dp_shape shape = {1, {count}};
+    const dp_shape one = network_noise(&run->data);
+    for (int axis = 0; axis < one.rank; axis++)
+        shape.dim[shape.rank++] = one.dim[axis];
+    return dp_randn_at(run->device, place_seed(run, place), run->count, shape);
+}
+
+dp_tensor *train_real(const train_run *run, int place, int64_t count)
+{
+    return train_data_draw(run->device, &run->data, place_seed(run, place), run->count, count, NULL);
+}
+
+dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape)
+{
+    return dp_uniform_at(run->device, place_seed(run, place), run->count, shape, 0, 1);
+}
+
+dp_status train_count(train_run *run)
+{
+    return dp_map_into(run->device, "t + 1", DP_ARGS({"t", run->count}), &run->count, 1);
+}
+
+bool train_average_open(train_run *run, const trained *t, dp_network **average)
+{
+    *average = network_generator(run->device, &run->data, 0);
+    if (!*average || dp_network_copy(*average, t->network) != DP_OK)
+        return train_ok(run, "average");
+    bool kept = true;
+    for (int k = 0; kept && k < dp_network_parameter_count(*average); k++)
+        kept = train_keep(run, "average.", dp_network_parameter_name(*average, k), dp_network_parameter(*average, k));
+    for (int k = 0; kept && k < dp_network_state_count(*average); k++)
+        kept = train_keep(run, "average.", dp_network_state_name(*average, k), dp_network_state(*average, k));
+    return kept;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The networks of the experiments, and what every training loop does with one. */
+#ifndef DIPOLE_CLI_TRAIN_NETWORKS_H
+#define DIPOLE_CLI_TRAIN_NETWORKS_H
+
+#include "train.h"
+
+/* A network with its optimiser. */
+typedef struct trained {
+    dp_network *network;
+    dp_optimizer *optimizer;
+    dp_tensor **parameters; /* borrowed */
+    int count;
+} trained;
+
+/* The generator: of points 2-100-50-2, of images the transposed convolutions of 32 x 32 or 64 x 64. */
+dp_network *network_generator(dp_device *device, const train_data *data, uint64_t seed);
+/* The discriminator or feature map, with `outputs` numbers. `layer_norm` instead of batch norm: for a gradient penalty. */
+dp_network *network_discriminator(dp_device *device, const train_data *data, int64_t outputs, bool layer_norm, uint64_t seed);
+/* The shape of the generator's input, without the batch axis. */
+dp_shape network_noise(const train_data *data);
+
+/* Adam of the run's options with this rate (a formula of t and T), and everything of both into the run's checkpoints. False after a
+ * message; trained_close is due either way. */
+bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t);
+void trained_close(trained *t);
+/* One step down the gradient of `loss` (taken over, may be NULL) by the parameters. */
+dp_status trained_step(dp_device *device, trained *t, dp_tensor *loss);
+
+/* A number as a formula of t, the step that is to be done, and T: a new tensor of rank 0. */
+dp_tensor *train_formula(const train_run *run, const char *formula);
+/* Checks such a formula: false after a message that names the option. */
+bool train_check_formula(const train_run *run, const char *option, const char *formula);
+/* Normal numbers for the generator: [count, ...]. Every place that draws has a number of its own. */
+dp_tensor *train_noise(const train_run *run, int place, int64_t count);
+dp_tensor *train_real(const train_run *run, int place, int64_t count);
+dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape); /* 0 .. 1 */
+/* The step is over: the count goes up. */
+dp_status train_count(train_run *run);
+/* A copy of t's network that follows its weights slowly, and is kept in checkpoints. False after a message. */
+bool train_average_open(train_run *run, const trained *t, dp_network **average);
+
+/* Samples of a generator, on the host: [n, ...], to be freed; NULL after a message. The same noise each time. */
+float *train_samples(train_run *run, dp_network *generator, int64_t n);
+/* Scores and pictures of samples, and of a generator's. */
+bool train_score_samples(train_run *run, const float *samples, int64_t n, score_list *scores);
+bool train_draw_samples(train_run *run, const float *samples, int64_t n);
+bool train_score_generator(train_run *run, dp_network *generator, score_list *scores);
+bool train_draw_generator(train_run *run, dp_network *generator);
+
+#endif
