@@ -106,6 +106,20 @@ static bool keep_all(train_run *run, const char *name, const trained *t)
     return kept;
 }
 
+static dp_optimizer_params adam_params(const train_run *run, const char *rate, char *schedule, size_t size)
+{
+    return (dp_optimizer_params){.kind = DP_ADAM, .schedule = with_total(run, rate, schedule, size),
+                                 .beta1 = run->options.beta1 > 0 ? run->options.beta1 : DP_ZERO,
+                                 .beta2 = run->options.beta2 > 0 ? run->options.beta2 : DP_ZERO};
+}
+
+dp_optimizer *train_adam(const train_run *run, dp_tensor *const *parameters, const char *const *names, int count, const char *rate)
+{
+    char schedule[1024];
+    const dp_optimizer_params params = adam_params(run, rate, schedule, sizeof schedule);
+    return dp_optimizer_create(run->device, parameters, names, count, &params);
+}
+
 bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t)
 {
     char schedule[1024];
@@ -121,9 +135,7 @@ bool trained_open(train_run *run, const char *name, dp_network *network, const c
     for (int k = 0; k < t->count; k++)
         t->parameters[k] = dp_network_parameter(network, k);
     if (rate) {
-        const dp_optimizer_params params = {.kind = DP_ADAM, .schedule = with_total(run, rate, schedule, sizeof schedule),
-                                            .beta1 = run->options.beta1 > 0 ? run->options.beta1 : DP_ZERO,
-                                            .beta2 = run->options.beta2 > 0 ? run->options.beta2 : DP_ZERO};
+        const dp_optimizer_params params = adam_params(run, rate, schedule, sizeof schedule);
         t->optimizer = dp_optimizer_of(network, &params);
     }
     return train_ok(run, name) && keep_all(run, name, t);
@@ -175,6 +187,16 @@ dp_tensor *train_real(const train_run *run, int place, int64_t count)
 dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape)
 {
     return dp_uniform_at(run->device, place_seed(run, place), run->count, shape, 0, 1);
+}
+
+dp_tensor *train_randint(const train_run *run, int place, dp_shape shape, int64_t n)
+{
+    return dp_randint_at(run->device, place_seed(run, place), run->count, shape, n);
+}
+
+dp_tensor *train_normal(const train_run *run, int place, dp_shape shape)
+{
+    return dp_randn_at(run->device, place_seed(run, place), run->count, shape);
 }
 
 dp_status train_count(train_run *run)

@@ -24,6 +24,8 @@ dp_shape network_noise(const train_data *data);
  * message; trained_close is due either way. */
 bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t);
 void trained_close(trained *t);
+/* The same for parameters of no network. NULL on failure (see train_ok). */
+dp_optimizer *train_adam(const train_run *run, dp_tensor *const *parameters, const char *const *names, int count, const char *rate);
 /* One step down the gradient of `loss` (taken over, may be NULL) by the parameters. */
 dp_status trained_step(dp_device *device, trained *t, dp_tensor *loss);
 
@@ -35,6 +37,8 @@ bool train_check_formula(const train_run *run, const char *option, const char *f
 dp_tensor *train_noise(const train_run *run, int place, int64_t count);
 dp_tensor *train_real(const train_run *run, int place, int64_t count);
 dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape); /* 0 .. 1 */
+dp_tensor *train_randint(const train_run *run, int place, dp_shape shape, int64_t n); /* i32, 0 .. n - 1 */
+dp_tensor *train_normal(const train_run *run, int place, dp_shape shape);
 /* The step is over: the count goes up. */
 dp_status train_count(train_run *run);
 /* A copy of t's network that follows its weights slowly, and is kept in checkpoints. False after a message. */
