@@ -83,6 +83,8 @@ typedef struct train_run {
     size_t state_capacity;
     train_data data;
     void *own; /* the model's */
+    /* How a generator makes samples of noise; NULL: by its layers alone. */
+    dp_tensor *(*generate)(struct train_run *run, dp_network *generator, dp_tensor *z);
 } train_run;
 
 /* train_options.c: the whole command line of a model, its configuration, and a resumed run's. CLI_GO_ON, or what to return. */
