@@ -86,7 +86,7 @@ static dp_tensor *samples_of(train_run *run, classifier *c, int place, const dp_
     return changed;
 }
 
-static dp_tensor *represent(train_run *run, classifier *c, const dp_tensor *x)
+static dp_tensor *represent(classifier *c, const dp_tensor *x)
 {
     dp_tensor *hidden = dp_network_forward_range(c->net.network, x, 0, c->first, true);
     dp_tensor *e = hidden ? train_units(hidden, c->units) : NULL;
@@ -124,7 +124,7 @@ static dp_tensor *triplet_loss(train_run *run, classifier *c, dp_tensor *e, cons
 {
     dp_tensor *same = labelled_same(run, &c->train, PLACE_SAME, labels), *other = labelled_other(run, &c->train, PLACE_OTHER, labels);
     dp_tensor *x = samples_of(run, c, PLACE_AUGMENT_SAME, same), *y = samples_of(run, c, PLACE_AUGMENT_OTHER, other);
-    dp_tensor *positive = represent(run, c, x), *negative = represent(run, c, y);
+    dp_tensor *positive = represent(c, x), *negative = represent(c, y);
     dp_tensor *value = auxiliary_loss(run, &c->auxiliary, e, positive, negative, NULL);
     dp_tensor_release(&same);
     dp_tensor_release(&other);
@@ -143,7 +143,7 @@ static dp_tensor *auxiliary_of(train_run *run, classifier *c, dp_tensor *hidden,
         return NULL;
     if (c->auxiliary.kind == AUXILIARY_SIMCLR) {
         dp_tensor *x = two_views(run, c, rows);
-        e = represent(run, c, x);
+        e = represent(c, x);
         dp_tensor_release(&x);
     } else {
         e = train_units(hidden, c->units);
