@@ -60,14 +60,12 @@ static dp_status put_rows(dp__images_job *job, const dp_data *data, int channels
     return status;
 }
 
-/* The path of the labels beside images; to be freed. NULL where the name does not tell, or memory is out. */
-static char *label_path(const char *path)
+/* The path of the labels beside images; empty where the name does not tell. */
+static void add_label_path(dp__text *text, const char *path)
 {
     const char *slash = strrchr(path, '/'), *part = strstr(slash ? slash : path, "images-idx3");
-    dp__text text = {0};
     if (part)
-        dp__text_add(&text, "%.*slabels-idx1%s", (int)(part - path), path, part + strlen("images-idx3"));
-    return text.data;
+        dp__text_add(text, "%.*slabels-idx1%s", (int)(part - path), path, part + strlen("images-idx3"));
 }
 
 static dp_status put_labels(dp__images_job *job, const char *path, int64_t images)
@@ -95,16 +93,19 @@ static dp_status put_idx(dp__images_job *job, const dp_data *data)
         width < 1 || height > DP_IMAGE_MAX_SIDE || width > DP_IMAGE_MAX_SIDE)
         return dp__report_fail(job->report, DP_ERROR_FORMAT, "holds %s of shape %s; u8 images [count, height, width] or "
                                "[count, channels, height, width] can be read", data->type, dp__shape_text(shape, text));
-    char *labels = label_path(job->report->path);
+    dp__text labels = {0};
     struct stat status;
-    const bool have_labels = labels && stat(labels, &status) == 0;
+    add_label_path(&labels, job->report->path);
+    if (labels.failed)
+        return dp__report_fail(job->report, DP_ERROR_MEMORY, "out of memory");
+    const bool have_labels = labels.data && stat(labels.data, &status) == 0;
     const int64_t side = job->side ? job->side : DP_MIN2(height, width);
     dp_status result = dp__images_begin(job, shape->dim[0], (int)channels, (int)side, have_labels);
     if (result == DP_OK)
         result = put_rows(job, data, (int)channels, (int)height, (int)width);
     if (result == DP_OK && have_labels)
-        result = put_labels(job, labels, job->images->count);
-    dp__free(labels);
+        result = put_labels(job, labels.data, job->images->count);
+    dp__text_free(&labels);
     return result;
 }
 
