@@ -15,7 +15,10 @@
 #include <dipole/grad.h>
 #include <dipole/metric.h>
 #include <dipole/loss.h>
+#include <dipole/network.h>
+#include <dipole/nn.h>
 #include <dipole/ops.h>
+#include <dipole/optimizer.h>
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>
 #include <dipole/profile.h>
