@@ -16,7 +16,10 @@
 #include <dipole/image.h>
 #include <dipole/metric.h>
 #include <dipole/loss.h>
+#include <dipole/network.h>
+#include <dipole/nn.h>
 #include <dipole/ops.h>
+#include <dipole/optimizer.h>
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>
 #include <dipole/profile.h>
