@@ -34,7 +34,7 @@ typedef enum dp_atom_pairing {
 
 typedef enum dp_atom_units {
     DP_ATOM_DISTINCT, /* M different sub-units of each sample of a pair, in random order, side by side */
-    DP_ATOM_REPEATED, /* M sub-units of each, drawn with replacement, on the device */
+    DP_ATOM_REPEATED, /* M sub-units of each, drawn with replacement: by dp_atom_loss itself, on the device, for the step in `step` */
     DP_ATOM_ALL,      /* all n x n of them, in closed form: nothing to draw */
 } dp_atom_units;
 
@@ -50,7 +50,7 @@ typedef struct dp_atom_pairs {
     dp_atom_pairs_params params; /* with the defaults filled in */
     int64_t batch, units, drawn; /* B, n, M */
     dp_tensor *a, *b;            /* i32 [B]: the two samples of each pair */
-    dp_tensor *i, *j;            /* i32 [B, M]: sub-units of the one and of the other; NULL with DP_ATOM_ALL */
+    dp_tensor *i, *j;            /* i32 [B, M]: sub-units of the one and of the other, with DP_ATOM_DISTINCT; else NULL */
     dp_tensor *step;             /* f32 [1]: the step they are of */
 } dp_atom_pairs;
 
