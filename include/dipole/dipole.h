@@ -3,12 +3,14 @@
 #ifndef DIPOLE_DIPOLE_H
 #define DIPOLE_DIPOLE_H
 
+#include <dipole/atom.h>
 #include <dipole/base.h>
 #include <dipole/batch.h>
 #include <dipole/bound.h>
 #include <dipole/cache.h>
 #include <dipole/data.h>
 #include <dipole/device.h>
+#include <dipole/eieg.h>
 #include <dipole/explain.h>
 #include <dipole/file.h>
 #include <dipole/formula.h>
@@ -26,5 +28,6 @@
 #include <dipole/program.h>
 #include <dipole/tensor.h>
 #include <dipole/tune.h>
+#include <dipole/vq.h>
 
 #endif
