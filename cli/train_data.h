@@ -13,7 +13,7 @@ typedef struct train_data {
     dp_tensor *labels;       /* i32 [rows] or NULL */
     dp_tensor *centres;      /* of a mixture: f32 [modes, 2] */
     double deviation;
-    const float *host_centres;
+    float *host_centres;
     int modes;
     int classes;
     float *held_out;         /* points or images that are not trained on, for scores; rows of `shape` */

@@ -3,12 +3,14 @@
 #ifndef DIPOLE_DIPOLE_H
 #define DIPOLE_DIPOLE_H
 
+#include <dipole/atom.h>
 #include <dipole/base.h>
 #include <dipole/batch.h>
 #include <dipole/bound.h>
 #include <dipole/cache.h>
 #include <dipole/data.h>
 #include <dipole/device.h>
+#include <dipole/eieg.h>
 #include <dipole/explain.h>
 #include <dipole/file.h>
 #include <dipole/formula.h>
@@ -16,12 +18,16 @@
 #include <dipole/image.h>
 #include <dipole/metric.h>
 #include <dipole/loss.h>
+#include <dipole/network.h>
+#include <dipole/nn.h>
 #include <dipole/ops.h>
+#include <dipole/optimizer.h>
 #include <dipole/pairwise.h>
 #include <dipole/potential.h>
 #include <dipole/profile.h>
 #include <dipole/program.h>
 #include <dipole/tensor.h>
 #include <dipole/tune.h>
+#include <dipole/vq.h>
 
 #endif

@@ -22,7 +22,7 @@ DP_API dp_status dp_profile(dp_device *device, bool on);
 /* Waits for the device, writes at most `capacity` entries, the longest first, and returns how many there are. */
 DP_API size_t dp_profile_list(dp_device *device, dp_profile_entry *entries, size_t capacity);
 
-/* Bytes of device memory that the library holds: tensors, and what calls need beside them while they are recorded. What
+/* Bytes of device memory that the library holds: tensors, what programs keep, and what calls need while they are recorded. What
  * drivers and kernels need is not in it. GPU devices keep memory that was released for what comes next, an eighth of the device's
  * memory at most, and give it back before an allocation fails; that is counted apart. */
 typedef struct dp_memory {

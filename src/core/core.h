@@ -42,6 +42,7 @@ typedef struct dp__buffer {
     uint64_t capacity; /* the backend's: what it took for them */
     void *handle;   /* the backend's; for "ref" the host memory itself */
     uint64_t version; /* how often its contents were changed in place, by the user's calls */
+    bool constant;    /* written once by the host, and by no launch */
     int programs;     /* that hold on to the handle: it must stay the same */
     uint32_t capture; /* the backend's: number of the capture that it was made in; 0: none */
 } dp__buffer;

@@ -37,6 +37,15 @@ typedef struct dp__slice {
     dp_shape shape; /* of what is sliced */
 } dp__slice;
 
+/* y = f((x - mean) * inverse * scale + shift), with mean and inverse = rsqrt(variance + epsilon) of x itself over `axes`. Its inputs are
+ * x, scale and shift (either may be NULL; they broadcast to x), mean and inverse; the last two only save computing them again. */
+typedef struct dp__normalize_params {
+    unsigned axes;
+    bool inner;             /* scale and shift differ along `axes`; then f is the identity */
+    double epsilon, slope;
+    const char *derivative; /* static: what goes back through f, a formula of z, g and slope; NULL: f is the identity */
+} dp__normalize_params;
+
 #define DP__MAX_RECORDED (DP_MAX_ARGS + 4)
 
 /* A call of an op. All is copied; tensors are retained. */

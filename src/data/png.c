@@ -42,13 +42,9 @@ dp_status dp__png_decode(const dp__report *report, const void *bytes, size_t siz
     if (!png_image_begin_read_from_memory(&image, bytes, size))
         return dp__report_fail(report, DP_ERROR_FORMAT, "is no PNG that can be read: %s", image.message);
     image.format = PNG_FORMAT_RGB;
-    if (image.width > DP_IMAGE_MAX_SIDE || image.height > DP_IMAGE_MAX_SIDE) {
-        dp__report_fail(report, DP_ERROR_FORMAT, "has %lu x %lu pixels; at most %d each way are read", (unsigned long)image.width,
-                        (unsigned long)image.height, DP_IMAGE_MAX_SIDE);
-        png_image_free(&image);
-        return DP_ERROR_FORMAT;
-    }
-    const dp_status status = dp__image_new(report, image.width, image.height, 3, result);
+    dp_status status = dp__picture_check(report, image.width, image.height);
+    if (status == DP_OK)
+        status = dp__image_new(report, image.width, image.height, 3, result);
     if (status != DP_OK) {
         png_image_free(&image);
         return status;

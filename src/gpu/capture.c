@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpu/capture.h"
+#include "gpu/pool.h"
 #include "gpu/recording.h"
 #include "gpu/step.h"
 
@@ -35,6 +36,17 @@ dp_status dp__capture_gemm(dp__gpu *gpu, const dp__gemm *gemm)
     return dp__capture_runs(gpu) ? dp__recording_gemm(gpu, gpu->capture->recording, gemm) : DP_OK;
 }
 
+/* While a capture is suspended too: what is made then may be used in it later. */
+dp_status dp__capture_fresh(dp__gpu *gpu, dp__buffer *buffer)
+{
+    dp__place *place = gpu->capture ? dp__recording_find(gpu->capture->recording, buffer->handle) : NULL;
+    if (!place)
+        return DP_OK;
+    DP_CHECK(dp__pool_renew(gpu, buffer));
+    place->live = NULL;
+    return DP_OK;
+}
+
 dp_status dp__capture_pin(dp__gpu *gpu, dp__buffer *buffer)
 {
     dp__place *place;
@@ -58,6 +70,8 @@ dp_status dp__capture_write(dp__gpu *gpu, dp__buffer *buffer, uint64_t offset, c
     const uint64_t end = offset + 4 * (uint64_t)words;
     if (words == 0)
         return DP_OK;
+    if (buffer->constant)
+        return dp__gpu_upload(gpu, buffer, data, bytes);
     if (offset % 4 || (bytes % 4 && end != buffer->bytes)) {
         gpu->device->unrepeatable = true;
         return dp__fail(gpu->device, DP_ERROR_UNSUPPORTED,
@@ -67,9 +81,7 @@ dp_status dp__capture_write(dp__gpu *gpu, dp__buffer *buffer, uint64_t offset, c
     dp__buffer *kept = dp__buffer_create(gpu->device, 4 * (uint64_t)words);
     if (!kept)
         return DP_ERROR_MEMORY;
-    dp_status status = dp__capture_pin(gpu, kept);
-    if (status == DP_OK)
-        status = gpu->driver->buffer_write(gpu, kept->handle, 0, data, bytes);
+    dp_status status = dp__gpu_upload(gpu, kept, data, bytes);
     if (status == DP_OK) {
         const dp_tensor from = words_of(kept, 0, words);
         dp_tensor to = words_of(buffer, offset, words);

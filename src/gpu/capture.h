@@ -21,7 +21,9 @@ void dp__capture_resume(dp__gpu *gpu);
 /* Whether writes by the host have to go through dp__capture_write. */
 bool dp__capture_runs(const dp__gpu *gpu);
 dp_status dp__capture_write(dp__gpu *gpu, dp__buffer *buffer, uint64_t offset, const void *data, uint64_t bytes);
-/* The host wrote this buffer, no launch does: from now on nobody else gets its memory. */
+/* For buffers that the host writes and launches only read: `fresh`, before they are written and used, sees to it that no recorded
+ * launch has had their memory; `pin` that none gets it from now on. */
+dp_status dp__capture_fresh(dp__gpu *gpu, dp__buffer *buffer);
 dp_status dp__capture_pin(dp__gpu *gpu, dp__buffer *buffer);
 
 /* For the pool. A buffer got its handle; a buffer goes, and its handle with it (true: the capture keeps it); a handle goes back to

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/whole_file.h"
 #include "gpu/line_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -224,37 +224,6 @@ static bool merged_text(const char *path, const char *header, const dp__text *re
     return !own.failed && !out->failed;
 }
 
-static bool write_all(int file, const char *data, size_t length)
-{
-    while (length > 0) {
-        const ssize_t written = write(file, data, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        data += written;
-        length -= (size_t)written;
-    }
-    return true;
-}
-
-/* By a temporary file of this process and call, in the same folder. */
-static bool replace(const char *path, const dp__text *text, char message[256])
-{
-    char name[DEEPEST_PATH + 16];
-    snprintf(name, sizeof name, "%s.XXXXXX", path);
-    const int file = mkstemp(name);
-    if (file < 0)
-        return refuse(message, "cannot write", path);
-    bool good = write_all(file, text->data, text->length) && fchmod(file, 0644) == 0 && fsync(file) == 0;
-    good = close(file) == 0 && good;
-    if (good && rename(name, path) == 0)
-        return true;
-    refuse(message, "cannot write", path);
-    unlink(name);
-    return false;
-}
-
 /* That a file is made beside it is what counts: rename does not care whether the old one is read-only, so
  * that is asked for. */
 bool dp__line_file_writable(const char *path, char message[256])
@@ -294,7 +263,7 @@ bool dp__line_file_merge(const char *path, const char *header, const dp__text *r
     if (!good)
         snprintf(message, 256, "cannot read %.180s, or no memory for it", path);
     else
-        good = replace(path, &text, message);
+        good = dp__whole_save(path, text.data, text.length) || refuse(message, "cannot write", path);
     dp__text_free(&text);
     if (held >= 0)
         close(held);
@@ -312,7 +281,7 @@ bool dp__line_file_append(const char *path, const dp__text *records, uint64_t mo
         return refuse(message, "cannot write", path);
     bool good = fstat(file, &status) == 0;
     if (good && (uint64_t)status.st_size < most_bytes)
-        good = write_all(file, records->data, records->length);
+        good = dp__write_all(file, records->data, records->length);
     if (close(file) != 0 || !good)
         return refuse(message, "cannot write", path);
     return true;

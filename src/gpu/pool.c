@@ -161,6 +161,15 @@ void dp__gpu_buffer_destroy(dp_device *device, dp__buffer *buffer)
         dp__pool_give(gpu, buffer->handle, buffer->capacity);
 }
 
+dp_status dp__pool_renew(dp__gpu *gpu, dp__buffer *buffer)
+{
+    void *handle;
+    DP_CHECK(create(gpu, buffer->capacity, &handle));
+    dp__pool_give(gpu, buffer->handle, buffer->capacity);
+    buffer->handle = handle;
+    return DP_OK;
+}
+
 /* Where all of a buffer is written while launches use what was in it, it gets other memory instead of waiting
  * for them. */
 static void rename_busy(dp__gpu *gpu, dp__buffer *buffer)

@@ -9,5 +9,7 @@ void dp__pool_free(dp__gpu *gpu);
 /* Takes a handle out of what is kept; false where it is not. Gives one to it, or to the driver. */
 bool dp__pool_take(dp__gpu *gpu, const void *handle);
 void dp__pool_give(dp__gpu *gpu, void *handle, uint64_t bytes);
+/* Exchanges a buffer's handle for one that is new. */
+dp_status dp__pool_renew(dp__gpu *gpu, dp__buffer *buffer);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct dp__table_cache {
 
 dp_status dp__gpu_upload(dp__gpu *gpu, dp__buffer *buffer, const void *values, uint64_t bytes)
 {
+    DP_CHECK(dp__capture_fresh(gpu, buffer));
     DP_CHECK(dp__capture_pin(gpu, buffer));
     return gpu->driver->buffer_write(gpu, buffer->handle, 0, values, bytes);
 }

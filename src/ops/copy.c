@@ -115,8 +115,11 @@ dp_tensor *dp_from(dp_device *device, dp_dtype dtype, dp_shape shape, const void
 /* Sets every element of a tensor with elements of 32 bits. */
 static dp_status fill_words(dp_tensor *tensor, const void *word)
 {
-    dp_tensor *one = dp_from(tensor->device, tensor->dtype, (dp_shape){0}, word);
-    dp_tensor *wide = one ? dp_broadcast(one, tensor->shape) : NULL;
+    dp_tensor *one = dp_empty(tensor->device, tensor->dtype, (dp_shape){0});
+    if (!one)
+        return DP_ERROR_MEMORY;
+    one->buffer->constant = true;
+    dp_tensor *wide = dp_write(one, word, sizeof(int32_t)) == DP_OK ? dp_broadcast(one, tensor->shape) : NULL;
     const dp_status status = wide ? copy(wide, tensor) : DP_ERROR_MEMORY;
     dp_tensor_release(&wide);
     dp_tensor_release(&one);
