@@ -5,6 +5,7 @@
 
 #include "core/core.h"
 #include <dipole/atom.h>
+#include <dipole/pairwise.h>
 
 enum { DP__ATOM_DRAWN = 100 }; /* pairs of sub-units, where nobody says */
 enum { DP__ATOM_FORCE, DP__ATOM_CHARGE, DP__ATOM_PNUM, DP__ATOM_LOSSES };

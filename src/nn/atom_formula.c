@@ -44,7 +44,7 @@ static void add_distance(dp__text *text, double norm, char other)
 {
     dp__text_add(text, "k = index(u[i]); v = select(k > 0, u[i] - w[%c], 0);", other);
     add_norm(text, norm);
-    dp__text_add(text, "D = max(rho, 1e-6); inside = select(rho >= 1e-6, 1, 0); far = 1 / (D + 0.5 * (r[i] + s[%c]));",
+    dp__text_add(text, "D = max(rho, 1e-6); inside = select(rho > 1e-6, 1, 0); far = 1 / (D + 0.5 * (r[i] + s[%c]));",
                  other);
 }
 

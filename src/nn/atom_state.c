@@ -2,6 +2,7 @@
 /* Charges, masses, nuclei and radii, in calls that are recorded one by one. */
 #include "nn/atom.h"
 #include "nn/given.h"
+#include <dipole/grad.h>
 #include <math.h>
 #include <stdio.h>
 

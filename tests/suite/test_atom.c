@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Atom Modeling on every device: values and gradients against ones that were made elsewhere in double precision, to 1e-5 of the
+ * terms of a value and of the largest component of a gradient; and on the reference every form of the loss against the same
+ * in single calls that are recorded. */
+#include "suite.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TOLERANCE 1e-5
+#define B 3
+#define UNITS 5
+#define H 4
+#define SIZE (B * UNITS * H)
+
+/* A number in [-1, 1), a multiple of 2^-23. */
+static float number(uint32_t seed, uint32_t t)
+{
+    uint32_t x = t + seed * 0x9E3779B9u;
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    x ^= x >> 16;
+    return (float)(x >> 8) * 0x1p-23f - 1;
+}
+
+static dp_tensor *atoms(dp_device *device, int batch)
+{
+    float e[SIZE];
+    for (uint32_t t = 0; t < SIZE; t++)
+        e[t] = 2 * number(6, t);
+    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(batch, UNITS, H), e);
+    assert_int_equal(dp_require_grad(x), DP_OK);
+    return x;
+}
+
+/* Pairs (0, 1), (1, 2), (2, 0), in each of them sub-units (i, 3 i + 1). */
+static dp_atom_pairs *pairs_of_five(dp_device *device, dp_atom_units units)
+{
+    const int32_t a[B] = {0, 1, 2}, b[B] = {1, 2, 0};
+    int32_t i[B * UNITS], j[B * UNITS];
+    for (int k = 0; k < B * UNITS; k++) {
+        i[k] = k % UNITS;
+        j[k] = (3 * i[k] + 1) % UNITS;
+    }
+    dp_atom_pairs *pairs = dp_atom_pairs_create(device, B, UNITS, &(dp_atom_pairs_params){.units = units});
+    suite_ok(device);
+    dp_write(pairs->a, a, sizeof a);
+    dp_write(pairs->b, b, sizeof b);
+    if (pairs->i) {
+        dp_write(pairs->i, i, sizeof i);
+        dp_write(pairs->j, j, sizeof j);
+    }
+    suite_ok(device);
+    return pairs;
+}
+
+/* Golden values. ------------------------------ */
+
+typedef struct golden {
+    const char *name;
+    dp_atom_params params;
+    double value, terms; /* the second: what the value's error is measured by */
+    double norm, first[3];
+} golden;
+
+static void check_rows(const char *name, const float *g, int count, double norm, const double first[3])
+{
+    double square = 0, largest = 0;
+    for (int k = 0; k < count; k++) {
+        square += (double)g[k] * (double)g[k];
+        largest = fmax(largest, fabs((double)g[k]));
+    }
+    for (int k = 0; k < 3; k++)
+        if (!(fabs((double)g[k] - first[k]) <= TOLERANCE * largest))
+            fail_msg("%s: g[%d] is %.9g, not %.9g", name, k, (double)g[k], first[k]);
+    if (!(fabs(sqrt(square) - norm) <= TOLERANCE * largest * sqrt(count)))
+        fail_msg("%s: |g| is %.9g, not %.9g", name, sqrt(square), norm);
+}
+
+static void check_golden(dp_device *device, const golden *g, const dp_atom_pairs *pairs)
+{
+    dp_atom_params params = g->params;
+    params.pairs = pairs;
+    dp_tensor *e = atoms(device, B), *value = dp_atom_loss(device, e, &params, NULL);
+    float gradient[SIZE];
+    suite_ok(device);
+    const double found = dp_item(value);
+    if (!(fabs(found - g->value) <= TOLERANCE * g->terms))
+        fail_msg("%s: %.9g, not %.9g", g->name, found, g->value);
+    assert_int_equal(dp_backward(value), DP_OK);
+    assert_int_equal(dp_read(dp_grad(e), gradient, sizeof gradient), DP_OK);
+    check_rows(g->name, gradient, SIZE, g->norm, g->first);
+    dp_tensor_release(&value);
+    dp_tensor_release(&e);
+}
+
+static void drawn(dp_device *device)
+{
+    static const golden cases[] = {
+        {"force, p = 2", {.force = 1}, 0.2979023499397374, 1, 0.43094674998041443,
+         {-0.027911586283154967, -0.041455812208580765, -0.04575874037756942}},
+        {"charge", {.charge = 1}, 0.4355035177419521, 1, 0.6433718721560537, {-0.22169687490104306, 0, 0}},
+        {"pnum", {.pnum = 1}, 5.2791844389370635, 1, 1.6381631873925757, {0.4179035635646649, 0, 0}},
+        {"all", {.force = 0}, 0.12025180613237506, 0.1, 0.03227591767841157,
+         {0.0033659020476093375, -0.0008291162441716153, -0.0009151748075513884}},
+        {"force, p = 1", {.norm = 1, .force = 1}, 0.19253665184086222, 1, 0.29951050484516895,
+         {-0.029226033588464026, -0.02483947503074486, -0.024663309722531078}},
+        {"force, p = 3", {.norm = 3, .force = 1}, 0.33556536223705846, 1, 0.48221712486258256,
+         {-0.026827269490118287, -0.048695167982538506, -0.0536027048864992}},
+    };
+    dp_atom_pairs *pairs = pairs_of_five(device, DP_ATOM_DISTINCT);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        check_golden(device, &cases[k], pairs);
+    dp_atom_pairs_destroy(&pairs);
+}
+
+/* Of two samples, pair (0, 1) and pair (1, 0) are one. */
+static void closed(dp_device *device)
+{
+    static const double first[2][3] = {{0.022799457824128386, -0.0013450518257939262, -0.0034160234282407825},
+                                       {-0.154049867692018, 0.003680415596258699, 0.001859097997723882}};
+    static const double norm[2] = {0.23471947544610997, 0.5214729700057967};
+    float gradient[2 * UNITS * H];
+    dp_tensor *e = atoms(device, 2), *parts[3];
+    dp_tensor *value = dp_atom_loss(device, e, &(dp_atom_params){.force = 2}, parts);
+    suite_ok(device);
+    assert_true(fabs(dp_item(value) - 2 * -0.05944279663012264) <= 2 * TOLERANCE);
+    assert_true(fabs(dp_item(parts[0]) - -0.05944279663012264) <= TOLERANCE);
+    assert_true(!parts[1] && !parts[2] && !dp_requires_grad(parts[0]));
+    assert_int_equal(dp_backward(value), DP_OK);
+    assert_int_equal(dp_read(dp_grad(e), gradient, sizeof gradient), DP_OK);
+    for (int k = 0; k < 2 * UNITS * H; k++)
+        gradient[k] /= 2;
+    for (int k = 0; k < 2; k++)
+        check_rows("closed form", gradient + k * UNITS * H, UNITS * H, norm[k], first[k]);
+    dp_tensor *list[] = {e, value, parts[0]};
+    for (int k = 0; k < 3; k++)
+        dp_tensor_release(&list[k]);
+}
+
+static void states(dp_device *device)
+{
+    static const double q[UNITS] = {-0.2548474796587521, -0.7312929584362379, 0.31454256342393627, -0.06043973997911953,
+                                    0.020750881267140427};
+    static const double mu[H - 1] = {0.8842081891047127, 0.9431450544315549, -0.02866745752886928};
+    dp_atom_state state;
+    float charges[B * UNITS], masses[B * UNITS], nuclei[B * (H - 1)], radii[B];
+    dp_tensor *e = atoms(device, B);
+    assert_int_equal(dp_atom_state_create(device, e, 0, &state), DP_OK);
+    assert_int_equal(dp_read(state.charges, charges, sizeof charges), DP_OK);
+    assert_int_equal(dp_read(state.masses, masses, sizeof masses), DP_OK);
+    assert_int_equal(dp_read(state.nuclei, nuclei, sizeof nuclei), DP_OK);
+    assert_int_equal(dp_read(state.radii, radii, sizeof radii), DP_OK);
+    for (int k = 0; k < UNITS; k++) {
+        assert_true(fabs((double)charges[k] - q[k]) <= 1e-6);
+        assert_true(fabs((double)masses[k] - (1 - fmax(-q[k], 0))) <= 1e-6);
+    }
+    for (int k = 0; k < H - 1; k++)
+        assert_true(fabs((double)nuclei[k] - mu[k]) <= 1e-6);
+    assert_true(fabs((double)radii[0] - 0.19287415862071802) <= 1e-6);
+    dp_atom_state_release(&state);
+    dp_tensor_release(&e);
+}
+
+/* Other forms, by single calls. ------------------------------ */
+
+/* A loss with pairs that are drawn on the device of the call, the same ones on each. */
+typedef struct form {
+    dp_atom_params params;
+    dp_atom_pairs_params pairs;
+    bool paired;
+} form;
+
+static dp_tensor *loss(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    const form *f = context;
+    dp_atom_params params = f->params;
+    dp_atom_pairs *pairs = f->paired ? dp_atom_pairs_create(device, B, UNITS, &f->pairs) : NULL;
+    assert_int_equal(count, 1);
+    params.pairs = pairs;
+    dp_tensor *value = dp_atom_loss(device, x[0], &params, NULL);
+    dp_atom_pairs_destroy(&pairs);
+    return value;
+}
+
+/* The value in double precision from the state: each pair of samples and of sub-units by itself. */
+static double energy(const dp_atom_state *state, int a, int b, double norm, const int32_t *i, const int32_t *j, int drawn_pairs)
+{
+    float q[B * UNITS], mu[B * (H - 1)], r[B];
+    assert_int_equal(dp_read(state->charges, q, sizeof q), DP_OK);
+    assert_int_equal(dp_read(state->nuclei, mu, sizeof mu), DP_OK);
+    assert_int_equal(dp_read(state->radii, r, sizeof r), DP_OK);
+    double distance = 0, sum = 0;
+    for (int c = 0; c < H - 1; c++) {
+        const double d = fabs((double)mu[a * (H - 1) + c] - (double)mu[b * (H - 1) + c]);
+        distance = isinf(norm) ? fmax(distance, d) : distance + pow(d, norm);
+    }
+    distance = isinf(norm) ? distance : pow(distance, 1 / norm);
+    const int terms = i ? drawn_pairs : UNITS * UNITS;
+    for (int t = 0; t < terms; t++) {
+        const double x = (double)q[a * UNITS + (i ? i[t] : t / UNITS)] * (double)q[b * UNITS + (i ? j[t] : t % UNITS)];
+        sum += x / (x < 0 ? distance + ((double)r[a] + (double)r[b]) / 2 : distance);
+    }
+    return sum;
+}
+
+static double expected(dp_device *device, const dp_tensor *e, const dp_atom_params *p)
+{
+    dp_atom_state state;
+    int32_t a[B], b[B], i[B * UNITS], j[B * UNITS];
+    double sum = 0;
+    const double norm = p->norm == 0 ? 2 : p->norm;
+    assert_int_equal(dp_atom_state_create(device, e, p->norm, &state), DP_OK);
+    if (!p->pairs) {
+        for (int k = 0; k < B * B; k++)
+            sum += k / B == k % B ? 0 : energy(&state, k / B, k % B, norm, NULL, NULL, 0) / (B * (B - 1));
+    } else {
+        const int m = (int)p->pairs->drawn;
+        assert_int_equal(dp_read(p->pairs->a, a, sizeof a), DP_OK);
+        assert_int_equal(dp_read(p->pairs->b, b, sizeof b), DP_OK);
+        if (p->pairs->i) {
+            dp_read(p->pairs->i, i, (size_t)(B * m) * sizeof *i);
+            dp_read(p->pairs->j, j, (size_t)(B * m) * sizeof *j);
+        }
+        for (int k = 0; k < B; k++)
+            sum += energy(&state, a[k], b[k], norm, p->pairs->i ? i + k * m : NULL, j + k * m, m) / B;
+    }
+    dp_atom_state_release(&state);
+    return sum;
+}
+
+static void check_form(dp_device *device, form *f)
+{
+    dp_grad_check_result result;
+    dp_atom_pairs *pairs = f->paired ? dp_atom_pairs_create(device, B, UNITS, &f->pairs) : NULL;
+    dp_tensor *e = atoms(device, B);
+    dp_atom_params params = f->params;
+    params.force = 1;
+    params.pairs = pairs;
+    dp_tensor *value = dp_atom_loss(device, e, &params, NULL);
+    suite_ok(device);
+    const double want = expected(device, e, &params);
+    if (!(fabs(dp_item(value) - want) <= TOLERANCE * fmax(1, fabs(want))))
+        fail_msg("p = %g, form %d: %.9g, not %.9g", params.norm, (int)f->pairs.units, dp_item(value), want);
+    assert_int_equal(dp_grad_check(loss, f, &e, 1, 1, 0, 0, &result), DP_OK);
+    if (!(result.worst <= 1))
+        fail_msg("p = %g, form %d: element %d: %.9g, by differences %.9g +- %.3g", params.norm, (int)f->pairs.units,
+                 (int)result.element, result.gradient, result.difference, result.allowed);
+    dp_tensor_release(&value);
+    dp_tensor_release(&e);
+    dp_atom_pairs_destroy(&pairs);
+}
+
+/* Every form: its value, and its gradient against differences. On other devices the texts of the formulas are the same, and each
+ * is one more kernel. */
+static void forms(dp_device *device)
+{
+    static const double norms[] = {2, 1, 1.5, 4, INFINITY};
+    static const dp_atom_units units[] = {DP_ATOM_DISTINCT, DP_ATOM_ALL, DP_ATOM_ALL};
+    const bool all = dp_device_get_info(device).type == DP_DEVICE_REFERENCE;
+    for (size_t n = 0; n < (all ? sizeof norms / sizeof *norms : 1); n++)
+        for (int k = 0; k < 3; k++) {
+            form f = {.params = {.norm = norms[n], .force = 1, .charge = -0.5, .pnum = 0.1},
+                      .pairs = {DP_ATOM_IID, units[k], 4, 11 + n},
+                      .paired = k < 2};
+            form alone = f;
+            alone.params.charge = alone.params.pnum = 0;
+            check_form(device, &alone);
+            f.params.pnum = 0.1;
+            dp_grad_check_result result;
+            dp_tensor *e = atoms(device, B);
+            assert_int_equal(dp_grad_check(loss, &f, &e, 1, 1, 0, 0, &result), DP_OK);
+            assert_true(result.worst <= 1);
+            dp_tensor_release(&e);
+        }
+}
+
+int main(void)
+{
+    static const suite_test tests[] = {{"states", states}, {"drawn pairs", drawn}, {"closed form", closed}, {"forms", forms}};
+    return suite_run("atom", tests, sizeof tests / sizeof *tests);
+}
