@@ -42,7 +42,7 @@ typedef struct train_options {
     int64_t particles;
     double eps_flow, time_step, attraction, repulsion;
     /* Atom Modeling */
-    const char *task, *loss, *sampling, *representation, *augment;
+    const char *task, *loss, *sampling, *representation, *augment, *label;
     double coefficient, norm, temperature, noise, mean, deviation;
     int64_t per_class, pairs, codes, units, width, rows;
 } train_options;

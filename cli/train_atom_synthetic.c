@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The synthetic task of Atom Modeling (its Eq. 5): which of two populations most numbers of a sample come from. Beside the network's
- * accuracy stand those of two rules that know the populations: the best there is, and the sum of posteriors. */
+/* The synthetic task of Atom Modeling (its Eq. 5): numbers from two normal populations, and a label that says which one prevails:
+ * "y = 1 where P(x in A) > P(x in B)". That can be read in three ways, see `label_of`. Beside the network's accuracy stand those of two rules
+ * that know the populations: the best there is for the first reading, and the sum of posteriors. */
 #include "train_atom.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TEST_ROWS 6000
 #define EPOCHS 150
@@ -25,15 +27,47 @@ static void settle(train_options *o)
     o->steps = o->steps ? o->steps : (EPOCHS * o->rows + o->batch - 1) / o->batch;
 }
 
+typedef enum label_kind {
+    MEMBERSHIP, /* more than half of the numbers were drawn from the second population: not a function of x alone */
+    POSTERIOR,  /* the mean posterior probability of the second population is above one half */
+    LIKELIHOOD, /* the sample is likelier under the second population: of equal deviations, its sum is positive */
+    LABELS
+} label_kind;
+
+static label_kind label_of(const train_options *o)
+{
+    static const char *const names[LABELS] = {"membership", "posterior", "likelihood"};
+    for (int k = 0; k < LABELS; k++)
+        if (strcmp(o->label, names[k]) == 0)
+            return (label_kind)k;
+    cli_error("--label: \"%s\" is none of membership, posterior, likelihood", o->label);
+    return LABELS;
+}
+
+/* The chance that a number is of the second population. */
+static double posterior(const train_options *o, float x)
+{
+    return 1 / (1 + exp(-2 * o->mean * (double)x / (o->deviation * o->deviation)));
+}
+
+static bool label(const train_options *o, label_kind kind, const float *x, int64_t second)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < o->units; k++)
+        sum += kind == POSTERIOR ? posterior(o, x[k]) - 0.5 : (double)x[k];
+    return kind == MEMBERSHIP ? 2 * second > o->units : sum > 0;
+}
+
 /* Rows of numbers [rows, units] and their labels, from uniform numbers (which population) and normal ones. */
 static bool sample(const train_run *run, int64_t rows, uint64_t seed, float *x, int32_t *labels)
 {
     const train_options *o = &run->options;
     const int64_t n = o->units;
+    const label_kind kind = label_of(o);
     const size_t size = (size_t)(rows * n) * sizeof *x;
     float *z = malloc(size);
     dp_tensor *u = dp_uniform(run->device, seed, DP_SHAPE(rows, n), 0, 1), *normal = dp_randn(run->device, seed + 0x9E3779B97F4A7C15u, DP_SHAPE(rows, n));
-    const bool done = z && dp_read(u, x, size) == DP_OK && dp_read(normal, z, size) == DP_OK;
+    const bool done = kind != LABELS && z && dp_read(u, x, size) == DP_OK && dp_read(normal, z, size) == DP_OK;
     for (int64_t r = 0; done && r < rows; r++) {
         int64_t second = 0;
         for (int64_t k = 0; k < n; k++) {
@@ -42,14 +76,14 @@ static bool sample(const train_run *run, int64_t rows, uint64_t seed, float *x, 
             second += of_second;
             *at = (of_second ? (float)o->mean : -(float)o->mean) + (float)o->deviation * z[r * n + k];
         }
-        labels[r] = 2 * second > n;
+        labels[r] = label(o, kind, x + r * n, second);
     }
     dp_tensor_release(&u);
     dp_tensor_release(&normal);
     free(z);
     if (!z)
         cli_error("out of memory");
-    return done || (z && train_ok(run, "samples") && false);
+    return done || (z && kind != LABELS && train_ok(run, "samples") && false);
 }
 
 /* Whether more than half of the numbers are of the second population: the likelier answer, and that of the sum of posteriors. `chance`
@@ -60,7 +94,7 @@ static void rules(const train_options *o, const float *x, double *chance, bool *
     double total = 0, more = 0;
     chance[0] = 1; /* of 0 numbers so far, 0 are of the second */
     for (int64_t k = 0; k < n; k++) {
-        const double p = 1 / (1 + exp(-2 * o->mean * (double)x[k] / (o->deviation * o->deviation)));
+        const double p = posterior(o, x[k]);
         total += p;
         chance[k + 1] = 0;
         for (int64_t c = k + 1; c > 0; c--)

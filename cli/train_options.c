@@ -76,6 +76,7 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_ATOM, false, {"width", "N", "synthetic: channels of a sub-unit", .integer = &o->width, .least = 2, .most = 4096}},
         {TRAIN_ATOM, false, {"mean", "X", "synthetic: the two populations have the means -X and X", .real = &o->mean, .least = 0, .most = 1e6}},
         {TRAIN_ATOM, false, {"deviation", "X", "synthetic: their standard deviation", .real = &o->deviation, .least = 1e-6, .most = 1e6}},
+        {TRAIN_ATOM, false, {"label", "NAME", "synthetic: membership, posterior or likelihood: what a sample's label is", .text = &o->label}},
         {TRAIN_ATOM, false, {"rows", "N", "synthetic: training samples", .integer = &o->rows, .least = 2, .most = 1000000}},
     };
     _Static_assert(sizeof(all) / sizeof(*all) <= ROWS, "more rows");
