@@ -176,7 +176,7 @@ static bool score(train_run *run, score_list *scores)
     synthetic_run *own = run->own;
     if (!classifier_score(run, &own->classifier, scores))
         return false;
-    scores_add(scores, "best_rule", own->best, sqrt(own->best * (1 - own->best) / TEST_ROWS));
+    scores_add(scores, "membership_rule", own->best, sqrt(own->best * (1 - own->best) / TEST_ROWS));
     scores_add(scores, "posterior_sum_rule", own->sum, sqrt(own->sum * (1 - own->sum) / TEST_ROWS));
     return true;
 }
