@@ -42,6 +42,8 @@ typedef struct dp__buffer {
     uint64_t capacity; /* the backend's: what it took for them */
     void *handle;   /* the backend's; for "ref" the host memory itself */
     uint64_t version; /* how often its contents were changed in place, by the user's calls */
+    bool leaf;     /* of a tensor that requires a gradient */
+    bool unfollowed; /* a call that is not recorded wrote something into it that depends on such tensors */
 } dp__buffer;
 
 struct dp_device {
