@@ -45,6 +45,8 @@ typedef struct dp__buffer {
     bool constant;    /* written once by the host, and by no launch */
     int programs;     /* that hold on to the handle: it must stay the same */
     uint32_t capture; /* the backend's: number of the capture that it was made in; 0: none */
+    bool leaf;     /* of a tensor that requires a gradient */
+    bool unfollowed; /* a call that is not recorded wrote something into it that depends on such tensors */
 } dp__buffer;
 
 struct dp_device {

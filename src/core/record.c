@@ -6,7 +6,7 @@ bool dp__recording(const dp_device *device, const dp_tensor *const *inputs, int 
     if (!device || !device->recorder || device->recording_paused > 0)
         return false;
     for (int k = 0; k < count; k++)
-        if (inputs[k] && (inputs[k]->requires_grad || inputs[k]->history))
+        if (inputs[k] && (inputs[k]->requires_grad || inputs[k]->history || inputs[k]->buffer->unfollowed))
             return true;
     return false;
 }
@@ -25,6 +25,16 @@ dp_tensor *dp__record(dp_tensor *out, const dp__record_call *call)
         out->device->recorder->record(out, call) != DP_OK)
         dp_tensor_release(&out);
     return out;
+}
+
+void dp__record_written(dp_tensor *out, bool followed)
+{
+    dp__buffer *buffer = out->buffer;
+    buffer->version++;
+    if (followed)
+        buffer->unfollowed = !buffer->leaf && !out->history;
+    else if ((uint64_t)dp_tensor_size(out) * dp_dtype_size(out->dtype) + 3 >= buffer->bytes)
+        buffer->unfollowed = false;
 }
 
 void dp__record_pause(dp_device *device)

@@ -46,6 +46,18 @@ typedef struct dp__normalize_params {
     const char *derivative; /* static: what goes back through f, a formula of z, g and slope; NULL: f is the identity */
 } dp__normalize_params;
 
+/* Of a call over pairs: its options, with what they point to behind it. The inputs are the arguments' tensors, then the mask, then
+ * the cotangent. */
+typedef struct dp__pairs {
+    unsigned mode;
+    int name;       /* of a gradient: the argument that it is to */
+    bool with;      /* there were options: */
+    int64_t problems;
+    bool batch;
+    int tile;
+    int64_t offset_i, offset_j, value; /* bytes from here to them, and to the formula of a softmax's value; 0: none */
+} dp__pairs;
+
 #define DP__MAX_RECORDED (DP_MAX_ARGS + 4)
 
 /* A call of an op. All is copied; tensors are retained. */
@@ -57,6 +69,9 @@ typedef struct dp__record_call {
     dp_args args;        /* their tensors are the first inputs, one by one */
     const void *params;  /* plain data of the rule's own */
     size_t bytes;
+    /* NULL, or for each input that is tracked the gradient of the result, a number, which the call made already: a pass
+     * that is not recorded multiplies these instead of asking the rule. */
+    dp_tensor *const *fused;
 } dp__record_call;
 
 /* src/grad's functions, in the device once something on it requires a gradient. */
@@ -72,6 +87,10 @@ bool dp__recording_args(const dp_device *device, dp_args args);
 /* Returns `out` (NULL is fine), whose history is the call now where dp__recording of its inputs; NULL, with
  * `out` released, where memory is out. */
 dp_tensor *dp__record(dp_tensor *out, const dp__record_call *call);
+
+/* A call has written to `out` in place. `followed`: whether gradients should have gone back from there to its arguments
+ * (dp__recording of them); where such values come to a backward pass later, it fails. */
+void dp__record_written(dp_tensor *out, bool followed);
 
 void dp__record_pause(dp_device *device); /* NULL is fine */
 void dp__record_resume(dp_device *device);

@@ -22,11 +22,50 @@ void dp__text_add_range(dp__text *text, const char *data, size_t length)
     text->data[text->length] = '\0';
 }
 
+static void add_int(dp__text *text, int value)
+{
+    char digits[16];
+    size_t at = sizeof digits;
+    unsigned rest = value < 0 ? 0u - (unsigned)value : (unsigned)value;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    dp__text_add_range(text, digits + at, sizeof digits - at);
+}
+
+/* Kernels' texts are made for every call, of %d and %s alone: this is several times faster than vsnprintf. False where the format has
+ * anything else, and then nothing is added. */
+static bool add_simple(dp__text *text, const char *format, va_list list)
+{
+    for (const char *at = strchr(format, '%'); at; at = strchr(at + 2, '%'))
+        if (at[1] != 'd' && at[1] != 's' && at[1] != '%')
+            return false;
+    for (const char *at; *format; format = at + 2) {
+        at = strchr(format, '%');
+        dp__text_add_range(text, format, at ? (size_t)(at - format) : strlen(format));
+        if (!at)
+            break;
+        const char *word = at[1] == 's' ? va_arg(list, const char *) : "%";
+        if (at[1] == 'd')
+            add_int(text, va_arg(list, int));
+        else
+            dp__text_add_range(text, word, strlen(word));
+    }
+    return true;
+}
+
 void dp__text_add(dp__text *text, const char *format, ...)
 {
     if (text->failed)
         return;
     va_list list, again;
+    va_start(list, format);
+    const bool added = add_simple(text, format, list);
+    va_end(list);
+    if (added)
+        return;
     va_start(list, format);
     va_copy(again, list);
     const int length = vsnprintf(NULL, 0, format, list);

@@ -136,6 +136,17 @@ typedef struct dp__differentiation {
 
 dp__expr *dp__expr_differentiate(const dp__expr *expr, const dp__differentiation *how);
 
+/* A derivative along directions, as one scalar: with L as above, of an expression with one output, factor * the sum of
+ * <along, dL/dtarget>; a symbol below 0 for the seed or the factor is 1. Both sides that the expression has are in the result's list of
+ * symbols, so that sums over pairs stay sums over pairs; it can be printed, and differentiated again. NULL where memory is out. */
+typedef struct dp__direction {
+    dp__indexed target, along;
+} dp__direction;
+dp__expr *dp__expr_directional(const dp__expr *expr, dp__indexed seed, const dp__direction *directions, int count,
+                               dp__indexed factor);
+/* Where symbol s stands, and in which dimensions: up to three rows, on the call, i and j. Returns how many. */
+int dp__expr_places(const dp__expr *expr, int symbol, dp__indexed places[3]);
+
 /* Lists made of lists (extend.c). NULL where memory is out. */
 /* One behind the other, the outputs of the first before those of the second. */
 dp__expr *dp__expr_join(const dp__expr *first, const dp__expr *second);

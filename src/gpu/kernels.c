@@ -24,12 +24,16 @@ static void add_key(const dp__step *step, dp__text *key)
     dp__text_add(key, "\n%s\n%s", step->bindings ? step->bindings : "", step->formula ? step->formula : "");
 }
 
-/* FNV-1a */
+/* As FNV-1a, of words of 8 bytes: for this process alone. */
 static uint64_t hash_text(const dp__text *text)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text->length; i++)
-        hash = (hash ^ (unsigned char)text->data[i]) * 0x100000001b3u;
+    uint64_t hash = 0xcbf29ce484222325u ^ text->length;
+    for (size_t i = 0; i < text->length; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        memcpy(&word, text->data + i, DP_MIN2(text->length - i, sizeof word));
+        hash = (hash ^ word) * 0x100000001b3u;
+        hash ^= hash >> 32;
+    }
     return hash;
 }
 

@@ -9,6 +9,7 @@ typedef struct pass {
     dp_device *device;
     uint64_t number; /* marks what this pass has seen */
     unsigned flags;
+    const dp_tensor *ones; /* the cotangent of the output, where it is 1 */
     bool leaves; /* to dp_grad of the marked tensors; else to these: */
     dp_tensor *const *wrt;
     int count;
@@ -42,6 +43,11 @@ static bool is_target(const pass *p, const dp_tensor *x)
 /* Puts x on the list where a call made it that this pass has not seen. */
 static dp_status visit(pass *p, const dp_tensor *x)
 {
+    if (x && !x->requires_grad && !x->history && x->buffer->unfollowed)
+        return dp__fail(p->device, DP_ERROR_ARGUMENT,
+                        "backward: a tensor on the way was written in place (dp_map_into) from tensors that "
+                        "require a gradient: that is not recorded (dp_map is; dp_grad_pause or dp_detach "
+                        "where it is meant to be a constant)");
     if (!x || !x->history || x->history->pass == p->number)
         return DP_OK;
     if (x->history->spent)
@@ -110,13 +116,35 @@ static dp_status deliver(const pass *p, dp_tensor *x, dp_tensor *gradient)
     return status;
 }
 
+/* A view of the first argument stays one, whatever is written there. */
 static dp_status check_versions(const pass *p, const dp__history *h)
 {
+    const dp__buffer *own = h->output->buffer;
+    if (own->version != h->output_version && !(h->input_count > 0 && h->input[0] && h->input[0]->buffer == own))
+        return dp__fail(p->device, DP_ERROR_ARGUMENT,
+                        "backward: the result of a recorded call was changed in place after the call");
+    if (h->fused && p->device->recording_paused > 0)
+        return DP_OK;
     for (int k = 0; k < h->input_count && reads_arguments[h->rule]; k++)
         if (h->input[k] && h->input[k]->buffer->version != h->version[k])
             return dp__fail(p->device, DP_ERROR_ARGUMENT,
                             "backward: argument %d of a recorded call was changed in place after the call",
                             k);
+    return DP_OK;
+}
+
+/* Gradients that the call made itself, times the cotangent, which has one element. */
+static dp_status multiply(const pass *p, const dp__history *h, dp_tensor *cotangent, dp_tensor **gradients)
+{
+    for (int k = 0; k < h->input_count; k++) {
+        if (!h->needs[k] || !h->fused[k])
+            continue;
+        gradients[k] = cotangent == p->ones
+                           ? dp_tensor_retain(h->fused[k])
+                           : dp_map(p->device, "g * c", DP_ARGS({"g", h->fused[k]}, {"c", cotangent}));
+        if (!gradients[k])
+            return dp_failed(p->device);
+    }
     return DP_OK;
 }
 
@@ -130,7 +158,8 @@ static dp_status go_back(const pass *p, dp__history *h)
     }
     dp_status status = check_versions(p, h);
     if (status == DP_OK)
-        status = rules[h->rule](p->device, h, cotangent, gradients);
+        status = h->fused && p->device->recording_paused > 0 ? multiply(p, h, cotangent, gradients)
+                                                             : rules[h->rule](p->device, h, cotangent, gradients);
     for (int k = 0; k < h->input_count && status == DP_OK; k++) {
         dp_tensor *gradient = gradients[k];
         gradients[k] = NULL;
@@ -151,6 +180,8 @@ static void spend(dp__history *h)
     h->spent = true;
     for (int k = 0; k < h->input_count; k++)
         dp_tensor_release(&h->input[k]);
+    for (int k = 0; k < h->input_count && h->fused; k++)
+        dp_tensor_release(&h->fused[k]);
 }
 
 static dp_status walk(pass *p, const dp_tensor *output, dp_tensor *seed)
@@ -182,6 +213,7 @@ static dp_status run(pass *p, const dp_tensor *output, const dp_tensor *cotangen
         dp__record_pause(p->device);
     dp_tensor *seed =
         cotangent ? dp_tensor_retain((dp_tensor *)cotangent) : dp_full(p->device, DP_F32, output->shape, 1);
+    p->ones = cotangent ? NULL : seed;
     const dp_status status = seed ? walk(p, output, seed) : dp_failed(p->device);
     dp_tensor_release(&seed);
     if (quiet)
@@ -220,6 +252,18 @@ static dp_status check_wrt(dp_device *device, dp_tensor *const *wrt, int count, 
     return DP_OK;
 }
 
+/* What is handed out is nobody else's memory: not the cotangent's or one that a kept call holds, nor a broadcast view. */
+static dp_status own(dp_tensor **gradient)
+{
+    if ((*gradient)->references == 1 && (*gradient)->buffer->references == 1 && !dp__tensor_overlaps_itself(*gradient))
+        return DP_OK;
+    dp_device *device = (*gradient)->device;
+    dp_tensor *copy = dp_copy(device, *gradient);
+    dp_tensor_release(gradient);
+    *gradient = copy;
+    return copy ? DP_OK : dp_failed(device);
+}
+
 dp_status dp_gradients(const dp_tensor *output, const dp_tensor *cotangent, dp_tensor *const *wrt, int count,
                        unsigned flags, dp_tensor **gradients)
 {
@@ -241,6 +285,8 @@ dp_status dp_gradients(const dp_tensor *output, const dp_tensor *cotangent, dp_t
     for (int k = 0; k < count && status == DP_OK; k++)
         if (!gradients[k] && !(gradients[k] = dp_full(device, DP_F32, wrt[k]->shape, 0)))
             status = dp_failed(device);
+    for (int k = 0; k < count && status == DP_OK; k++)
+        status = own(&gradients[k]);
     for (int k = 0; k < count && status != DP_OK; k++)
         dp_tensor_release(&gradients[k]);
     return status;

@@ -3,7 +3,6 @@
  * broadcast. */
 #include "expr/expr.h"
 #include "grad/tape.h"
-#include <stdio.h>
 #include <string.h>
 
 typedef struct rule {
@@ -12,24 +11,16 @@ typedef struct rule {
     dp_tensor *cotangent;
     dp_arg args[DP_MAX_ARGS + 1]; /* the formula's, and the cotangent */
     dp__symbol symbols[DP_MAX_ARGS + 1];
-    char name[16]; /* of the cotangent */
+    char name[DP__RULE_NAME]; /* of the cotangent */
     int count;
     int target[DP_MAX_ARGS]; /* arguments of which the derivatives are wanted */
     int targets;
 } rule;
 
-/* A name that the formula does not use, not even for a definition. */
-static void name_cotangent(rule *r)
-{
-    for (int number = 0; snprintf(r->name, sizeof r->name, "g_%d", number), strstr(r->call->formula, r->name);
-         number++)
-        continue;
-}
-
 static void list(rule *r)
 {
     const dp__history *h = r->call;
-    name_cotangent(r);
+    dp__rule_name(h, 0, r->name);
     for (int s = 0; s < h->arg_count; s++) {
         r->args[s] = h->arg[s];
         r->symbols[s] = (dp__symbol){h->arg[s].name, DP__NO_FORM, 0};

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What rules share. */
 #include "grad/tape.h"
+#include <stdio.h>
+#include <string.h>
+
+void dp__rule_name(const dp__history *call, int number, char name[DP__RULE_NAME])
+{
+    for (int attempt = 0;; attempt++) {
+        snprintf(name, DP__RULE_NAME, "g%d_%d", number, attempt);
+        bool taken = strstr(call->formula, name) != NULL;
+        for (int a = 0; a < call->arg_count; a++)
+            taken = taken || strcmp(call->arg[a].name, name) == 0;
+        if (!taken)
+            return;
+    }
+}
 
 dp_tensor *dp__rule_add(dp_device *device, dp_tensor *a, dp_tensor *b)
 {

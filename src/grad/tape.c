@@ -8,8 +8,11 @@
 static void history_free(dp__history *h)
 {
     const bool closing = h->output->device->closing; /* all tensors go, in any order */
-    for (int k = 0; k < h->input_count && !closing; k++)
+    for (int k = 0; k < h->input_count && !closing; k++) {
         dp_tensor_release(&h->input[k]);
+        if (h->fused)
+            dp_tensor_release(&h->fused[k]);
+    }
     for (int a = 0; a < h->arg_count && h->arg; a++)
         dp__free((char *)h->arg[a].name);
     if (!closing)
@@ -17,6 +20,7 @@ static void history_free(dp__history *h)
     dp__free(h->arg);
     dp__free(h->formula);
     dp__free(h->params);
+    dp__free(h->fused);
     dp__free(h);
 }
 
@@ -48,6 +52,7 @@ static dp_status record(dp_tensor *out, const dp__record_call *call)
     h->output = out;
     h->number = ++out->device->recorded;
     h->rule = call->rule;
+    h->output_version = out->buffer->version;
     h->input_count = call->input_count;
     for (int k = 0; k < call->input_count; k++) {
         h->input[k] = dp_tensor_retain((dp_tensor *)call->inputs[k]);
@@ -57,6 +62,10 @@ static dp_status record(dp_tensor *out, const dp__record_call *call)
     if (call->bytes > 0 && (h->params = dp__alloc(1, call->bytes)))
         memcpy(h->params, call->params, call->bytes);
     whole = whole && (h->params || call->bytes == 0);
+    if (call->fused && (h->fused = dp__alloc((size_t)DP_MAX2(h->input_count, 1), sizeof *h->fused)))
+        for (int k = 0; k < h->input_count; k++)
+            h->fused[k] = dp_tensor_retain(call->fused[k]);
+    whole = whole && (h->fused || !call->fused);
     if (whole) {
         out->history = h;
         return DP_OK;
@@ -76,7 +85,7 @@ dp_status dp_require_grad(dp_tensor *x)
         return dp__fail(device, DP_ERROR_ARGUMENT,
                         "require_grad: x is the result of a recorded call; dp_detach it first");
     device->recorder = &recorder;
-    x->requires_grad = true;
+    x->requires_grad = x->buffer->leaf = true;
     return DP_OK;
 }
 

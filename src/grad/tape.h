@@ -19,6 +19,8 @@ typedef struct dp__history {
     dp_arg *arg; /* of the formula: names are copies, tensors are the first inputs */
     int arg_count;
     void *params;
+    dp_tensor **fused;        /* the gradients by the inputs, where the call has made them; else NULL */
+    uint64_t output_version; /* of the result's buffer */
     /* Of the pass that goes through it: */
     uint64_t pass;
     bool wanted;                  /* a gradient that is asked for lies behind it */
@@ -49,6 +51,10 @@ static inline dp_status dp__rule_given(dp_device *device, dp_tensor *gradient, d
 }
 /* a + b as a new reference; takes both over; either may be NULL. */
 dp_tensor *dp__rule_add(dp_device *device, dp_tensor *a, dp_tensor *b);
+/* A name that the call's formula has not and no argument of it, for up to DP__RULE_NAME - 1 characters: different for each `number`
+ * from 0 to 99. */
+#define DP__RULE_NAME 24
+void dp__rule_name(const dp__history *call, int number, char name[DP__RULE_NAME]);
 /* x in another shape, copied where its strides allow no view. */
 dp_tensor *dp__rule_reshape(dp_device *device, dp_tensor *x, dp_shape shape);
 /* A tensor of `shape` that is zero but for the elements of slice `s`, which are x. */

@@ -91,7 +91,7 @@ dp_status dp_write(dp_tensor *tensor, const void *data, size_t bytes)
     DP_CHECK(check_writable(device, tensor, "tensor"));
     if (bytes == 0)
         return DP_OK;
-    tensor->buffer->version++;
+    dp__record_written(tensor, false);
     if (dp_tensor_contiguous(tensor))
         return dp__buffer_write(tensor->buffer, (uint64_t)tensor->offset * dp_dtype_size(tensor->dtype), data, bytes);
     if (dp__is_half(tensor->dtype))
@@ -164,7 +164,7 @@ dp_status dp_fill(dp_tensor *tensor, double value)
     }
     if (dp__shape_size(&tensor->shape) == 0)
         return DP_OK;
-    tensor->buffer->version++;
+    dp__record_written(tensor, false);
     if (dp__is_half(tensor->dtype))
         return fill_halves(tensor, dp__half_from(tensor->dtype, value));
     return fill_words(tensor, tensor->dtype == DP_I32 ? (const void *)&as_int : (const void *)&as_float);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/loss.h"
+#include "core/record.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -58,6 +59,8 @@ dp_status dp__loss_begin(dp__loss *loss, dp_device *device, const char *name, co
 {
     *loss =
         (dp__loss){.device = device, .name = name, .value = value, .gradients = gradients, .count = count};
+    for (int k = 0; k < count; k++)
+        loss->rows[k] = rows[k].tensor;
     if (value)
         *value = NULL;
     for (int k = 0; gradients && k < count; k++)
@@ -66,11 +69,45 @@ dp_status dp__loss_begin(dp__loss *loss, dp_device *device, const char *name, co
     DP_CHECK(fill_params(device, name, params, &loss->params));
     DP_CHECK(check_rows(loss, rows, count));
     loss->n = rows[0].tensor->shape.dim[0];
+    if (value && !gradients && dp__recording(device, loss->rows, count))
+        loss->gradients = loss->own;
+    loss->begun = true;
+    dp__record_pause(device);
     return DP_OK;
+}
+
+/* The value with the gradients that its history keeps: copies of what the caller gets. */
+static dp_status record_value(dp__loss *loss)
+{
+    dp__record_call call = {.rule = DP__RULE_loss, .input_count = loss->count};
+    dp_tensor *fused[DP__LOSS_ROWS] = {NULL};
+    bool whole = true;
+    if (!loss->value || !dp__recording(loss->device, loss->rows, loss->count))
+        return DP_OK;
+    for (int k = 0; k < loss->count; k++) {
+        call.inputs[k] = loss->rows[k];
+        if (dp__recording(loss->device, &loss->rows[k], 1)) {
+            fused[k] = loss->gradients == loss->own ? dp_tensor_retain(loss->own[k])
+                                                    : dp_copy(loss->device, loss->gradients[k]);
+            whole = whole && fused[k];
+        }
+    }
+    call.fused = fused;
+    if (whole)
+        *loss->value = dp__record(*loss->value, &call);
+    for (int k = 0; k < loss->count; k++)
+        dp_tensor_release(&fused[k]);
+    return whole && *loss->value ? DP_OK : dp_failed(loss->device);
 }
 
 dp_status dp__loss_end(dp__loss *loss, dp_status status)
 {
+    if (loss->begun)
+        dp__record_resume(loss->device);
+    if (status == DP_OK)
+        status = record_value(loss);
+    for (int k = 0; k < loss->count; k++)
+        dp_tensor_release(&loss->own[k]);
     for (int k = 0; status != DP_OK && loss->gradients && k < loss->count; k++)
         dp_tensor_release(&loss->gradients[k]);
     if (status != DP_OK && loss->value)

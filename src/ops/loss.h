@@ -6,6 +6,8 @@
 #include "ops/rows.h"
 #include <dipole/loss.h>
 
+#define DP__LOSS_ROWS 3
+
 /* One call. `value` and `gradients` are where results go; either may be NULL, `count` of gradients. */
 typedef struct dp__loss {
     dp_device *device;
@@ -14,6 +16,9 @@ typedef struct dp__loss {
     dp_tensor **value, **gradients;
     int count;
     int64_t n;
+    bool begun;                   /* recording is paused until the end */
+    const dp_tensor *rows[DP__LOSS_ROWS];
+    dp_tensor *own[DP__LOSS_ROWS]; /* gradients that the value's history needs and the caller has not asked for */
 } dp__loss;
 
 /* An embedding and its name. */
@@ -22,11 +27,12 @@ typedef struct dp__rows_of {
     const dp_tensor *tensor;
 } dp__rows_of;
 
-/* Nulls the results, checks device, parameters and embeddings (f32 [N, d], all of one shape), and fills
+/* Where the value is recorded there are gradients in any case. *loss stays where it is until the end.
+ * Nulls the results, checks device, parameters and embeddings (f32 [N, d], all of one shape), and fills
  * *loss. */
 dp_status dp__loss_begin(dp__loss *loss, dp_device *device, const char *name, const dp_loss_params *params,
                          const dp__rows_of *rows, int count, dp_tensor **value, dp_tensor **gradients);
-/* Releases the results where the call has failed; returns `status`. */
+/* Releases the results where the call has failed, and records the value else, with the gradients; returns `status`. */
 dp_status dp__loss_end(dp__loss *loss, dp_status status);
 
 /* What a call made: DP_OK, or why it is NULL. */

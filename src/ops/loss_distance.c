@@ -16,7 +16,7 @@ dp_status dp_loss_alignment(dp_device *device, const dp_tensor *a, const dp_tens
     const dp_arg args[] = {{"a", a, 0}, {"b", b, 0}, {.name = "p", .scalar = loss.params.power / 2}};
     if (status == DP_OK)
         status = dp__rows_gradient(device, "sqdist(a[i], b[i])^p", 1 / (double)loss.n, (dp_args){args, 3},
-                                   wrt, gradients ? 2 : 0, gradients, value);
+                                   wrt, loss.gradients ? 2 : 0, loss.gradients, value);
     return dp__loss_end(&loss, status);
 }
 
@@ -150,7 +150,7 @@ static dp_status hinge(dp_device *device, const char *name, const hinge_form *on
     if (status == DP_OK)
         status = dp__loss_made(&loss, valid = dp_full(device, DP_F32, (dp_shape){1, {loss.n}}, 1));
     if (status == DP_OK)
-        status = hinges_where(&loss, loss.params.norm == 1 ? one : two, 1, rows, valid, gradients);
+        status = hinges_where(&loss, loss.params.norm == 1 ? one : two, 1, rows, valid, loss.gradients);
     dp_tensor_release(&valid);
     return dp__loss_end(&loss, status);
 }

@@ -94,11 +94,12 @@ dp_status dp_map_into(dp_device *device, const char *formula, dp_args args, dp_t
     call.expr = expr;
     if (status == DP_OK && dp__shape_size(&shape) > 0)
         status = dp__dispatch(device, DP__OP_map, &call);
-    for (int o = 0; status == DP_OK && o < count; o++)
-        outputs[o]->buffer->version++;
     release_inputs(&call);
     dp__expr_free(&expr);
     dp__record_resume(device);
+    const bool followed = status == DP_OK && dp__recording_args(device, args);
+    for (int o = 0; status == DP_OK && o < count; o++)
+        dp__record_written(outputs[o], followed);
     return status;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics of two sets: three sums over pairs, each with its gradients from one call, added with their factors. */
+#include "core/record.h"
 #include "ops/call.h"
 #include <dipole/metric.h>
 #include <dipole/pairwise.h>
@@ -208,10 +209,12 @@ static dp_status compute_part(metric *m, int part)
         status = add(m, &m->value, value, scale(m, part));
         value = NULL;
     }
+    dp__record_pause(m->device); /* the value alone is recorded */
     for (int k = 0; k < kind_count && status == DP_OK; k++) {
         status = add(m, &m->gradient[kinds[k]], gradients[k], scale(m, part));
         gradients[k] = NULL;
     }
+    dp__record_resume(m->device);
     dp_tensor_release(&value);
     for (int k = 0; k < kind_count; k++)
         dp_tensor_release(&gradients[k]);

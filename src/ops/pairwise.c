@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/pairwise_options.h"
+#include "ops/pairwise_record.h"
 #include <dipole/bound.h>
+#include <string.h>
 
 #define OVER_MASK (DP_OVER_J | DP_OVER_I | DP_OVER_ALL)
 
@@ -171,12 +173,21 @@ static dp_status pairwise(dp_device *device, const char *formula, unsigned mode,
     return status;
 }
 
+dp_tensor *dp__pairwise_plain(dp_device *device, const dp__pair_call *call)
+{
+    dp_tensor *result = NULL;
+    pairwise(device, call->formula, call->mode, call->args, call->options, false, &result, 1);
+    return result;
+}
+
 dp_tensor *dp_pairwise_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
                             const dp_pair_options *options)
 {
-    dp_tensor *result = NULL;
-    pairwise(device, formula, mode, args, options, false, &result, 1);
-    return result;
+    const dp__pair_call call = {DP__RULE_pairwise, formula, NULL, mode, args, options, NULL, 0, NULL};
+    if (dp__formula_check_args(device, formula, args) != DP_OK)
+        return NULL;
+    return dp__pair_recording(device, args, NULL) ? dp__pairwise_recorded(device, &call)
+                                                  : dp__pairwise_plain(device, &call);
 }
 
 dp_tensor *dp_pairwise(dp_device *device, const char *formula, unsigned mode, dp_args args)
@@ -197,6 +208,34 @@ dp_tensor *dp_pairwise_bound(dp_device *device, const char *formula, unsigned mo
     return dp_pairwise_bound_with(device, formula, mode, args, NULL);
 }
 
+/* Each result as the one of a formula that has only its output: the definitions before the last semicolon and what stands between two
+ * commas outside of parentheses. */
+static dp_status record_outputs(dp_device *device, const dp__pair_call *call, dp_tensor **results, int count)
+{
+    const char *last = strrchr(call->formula, ';'), *at = last ? last + 1 : call->formula;
+    const int definitions = (int)(at - call->formula);
+    dp_status status = DP_OK;
+    for (int o = 0; o < count && status == DP_OK; o++) {
+        const char *start = at;
+        for (int depth = 0; *at && (depth > 0 || *at != ','); at++)
+            depth += (*at == '(') - (*at == ')');
+        dp__text text = {0};
+        dp__text_add_range(&text, call->formula, (size_t)definitions);
+        dp__text_add_range(&text, start, (size_t)(at - start));
+        at += *at == ',';
+        dp__pair_call one = *call;
+        one.formula = text.data;
+        if (text.failed)
+            status = dp__fail(device, DP_ERROR_MEMORY, "no memory for the record of a call");
+        else if (!(results[o] = dp__pair_record(results[o], &one)))
+            status = dp_failed(device);
+        dp__text_free(&text);
+    }
+    for (int o = 0; o < count && status != DP_OK; o++)
+        dp_tensor_release(&results[o]);
+    return status;
+}
+
 dp_status dp_pairwise_many_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
                                 const dp_pair_options *options, dp_tensor **results, int count)
 {
@@ -204,7 +243,15 @@ dp_status dp_pairwise_many_with(dp_device *device, const char *formula, unsigned
     if (!results || count < 1 || count > DP_MAX_OUTPUTS)
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise: %d results%s: 1 to %d are allowed", count,
                         results ? "" : " at NULL", DP_MAX_OUTPUTS);
-    return pairwise(device, formula, mode, args, options, false, results, count);
+    for (int o = 0; o < count; o++)
+        results[o] = NULL;
+    DP_CHECK(dp__formula_check_args(device, formula, args));
+    dp__record_pause(device);
+    const dp_status status = pairwise(device, formula, mode, args, options, false, results, count);
+    dp__record_resume(device);
+    const dp__pair_call call = {DP__RULE_pairwise, formula, NULL, mode, args, options, NULL, 0, NULL};
+    return status == DP_OK && dp__pair_recording(device, args, NULL) ? record_outputs(device, &call, results, count)
+                                                                     : status;
 }
 
 dp_status dp_pairwise_many(dp_device *device, const char *formula, unsigned mode, dp_args args, dp_tensor **results,

@@ -3,6 +3,7 @@
  * kept by i and summed over j; by j the reverse, which is the same with the sides exchanged; one of the call a sum over all.
  * Where exchanging i and j changes nothing, one of the two passes is enough. */
 #include "ops/pairwise_options.h"
+#include "ops/pairwise_record.h"
 #include <math.h>
 #include <string.h>
 
@@ -378,29 +379,39 @@ static dp_status gradient_of_any(dp_device *device, dp__gradient_call *g, const 
     }
 }
 
+dp_status dp__gradient_plain(dp_device *device, const dp__pair_call *call, const char *const *wrt, int count,
+                             dp_tensor **gradients, dp_tensor **value)
+{
+    cut_call c = {.g = {.count = count}};
+    dp__expr *expr = NULL;
+    dp_status status = dp__pair_flatten(device, call->options, call->args, &c.cut);
+    c.g.args = c.cut.args;
+    if (status == DP_OK)
+        status = dp__pairwise_prepare(device, call->formula, call->mode, c.g.args, 1, &expr, &c.g.call);
+    if (status == DP_OK)
+        status = dp__pair_segment(device, call->options, call->mode, &c.cut, &c.g.call);
+    if (status == DP_OK)
+        status = check_reduction(device, call->mode, c.g.call.segments != NULL);
+    if (status == DP_OK)
+        status = dp__gradient_names(device, &c.g, wrt);
+    if (status == DP_OK)
+        status = c.g.call.segments ? gradient_of_cut(device, &c, call->cotangent, gradients, value)
+                                   : gradient_of_any(device, &c.g, call->cotangent, gradients, value);
+    dp__pair_cut_free(&c.cut);
+    dp__expr_free(&expr);
+    return status;
+}
+
 dp_status dp_pairwise_gradient_with(dp_device *device, const char *formula, unsigned mode, dp_args args,
                                     const dp_pair_options *options, const dp_tensor *cotangent, const char *const *wrt,
                                     int count, dp_tensor **gradients, dp_tensor **value)
 {
-    cut_call c = {.g = {.count = count}};
-    dp__expr *expr = NULL;
+    const dp__pair_call call = {DP__RULE_pairwise_gradient, formula, NULL, mode, args, options, cotangent, 0, NULL};
     DP_CHECK(dp__gradient_check(device, wrt, count, gradients, value));
-    dp_status status = dp__pair_flatten(device, options, args, &c.cut);
-    c.g.args = c.cut.args;
-    if (status == DP_OK)
-        status = dp__pairwise_prepare(device, formula, mode, c.g.args, 1, &expr, &c.g.call);
-    if (status == DP_OK)
-        status = dp__pair_segment(device, options, mode, &c.cut, &c.g.call);
-    if (status == DP_OK)
-        status = check_reduction(device, mode, c.g.call.segments != NULL);
-    if (status == DP_OK)
-        status = dp__gradient_names(device, &c.g, wrt);
-    if (status == DP_OK)
-        status = c.g.call.segments ? gradient_of_cut(device, &c, cotangent, gradients, value)
-                                   : gradient_of_any(device, &c.g, cotangent, gradients, value);
-    dp__pair_cut_free(&c.cut);
-    dp__expr_free(&expr);
-    return status;
+    DP_CHECK(dp__formula_check_args(device, formula, args));
+    return dp__pair_recording(device, args, cotangent)
+               ? dp__gradient_recorded(device, &call, wrt, count, gradients, value)
+               : dp__gradient_plain(device, &call, wrt, count, gradients, value);
 }
 
 dp_status dp_pairwise_gradient(dp_device *device, const char *formula, unsigned mode, dp_args args,

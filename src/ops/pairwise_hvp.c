@@ -2,7 +2,7 @@
 /* Second derivatives of pairwise sums along a direction v. A pair's share of <dL/dw, v> is the sum over the sides on which w
  * stands of <df/dw, v> there: the derivatives of the formula, with v as their seeds. Its gradient is differentiated from
  * that as the one of any formula: kept on the side of w, summed over the other. */
-#include "ops/pairwise.h"
+#include "ops/pairwise_record.h"
 #include <string.h>
 
 enum { SIDES = 3 };
@@ -124,8 +124,8 @@ static dp_tensor *finish(hvp *h, const dp_tensor *direction, double scale)
     return dp_map(h->device, "h * s", (dp_args){pair, 2});
 }
 
-dp_tensor *dp_pairwise_hvp(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
-                           const dp_tensor *direction)
+static dp_tensor *hvp_plain(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
+                            const dp_tensor *direction)
 {
     hvp h = {.device = device, .direction = args.count};
     dp__expr *expr = NULL;
@@ -143,6 +143,70 @@ dp_tensor *dp_pairwise_hvp(dp_device *device, const char *formula, unsigned mode
         result = status == DP_OK ? finish(&h, direction, (mode & 0xffu) == DP_SUM ? twice : twice / pairs) : NULL;
     }
     dp_tensor_release(&h.sum);
+    dp__expr_free(&expr);
+    return result;
+}
+
+/* Where it is recorded: the gradient, recorded, of the sum of the derivatives along v. */
+static dp_tensor *hvp_recorded(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
+                               const dp_tensor *direction, dp__expr *expr)
+{
+    enum { PLACES = 3 };
+    dp_arg more[DP_MAX_ARGS];
+    dp__symbol symbols[DP_MAX_ARGS];
+    char names[2][DP__PAIR_NAME];
+    dp__pairwise_call call = {0};
+    dp__indexed places[PLACES], factor = {.symbol = args.count + 1};
+    dp__direction directions[PLACES];
+    int symbol;
+    dp__text text = {0};
+    dp_tensor *result = NULL;
+    if (check(device, mode, args, wrt, direction, &symbol) != DP_OK)
+        return NULL;
+    if (args.count + 2 > DP_MAX_ARGS) {
+        dp__fail(device, DP_ERROR_ARGUMENT, "args has %d entries: with a direction, and recorded, %d are allowed", args.count,
+                 DP_MAX_ARGS - 2);
+        return NULL;
+    }
+    dp__pair_symbols(args, false, symbols);
+    memcpy(more, args.arg, (size_t)args.count * sizeof *more);
+    for (int k = 0; k < 2; k++)
+        dp__pair_name(formula, NULL, args, k, names[k]);
+    more[args.count] = (dp_arg){names[0], direction, 0};
+    symbols[args.count] = (dp__symbol){names[0], symbols[symbol].row_dim, symbols[symbol].call_dim};
+    symbols[args.count + 1] = (dp__symbol){names[1], DP__NO_FORM, 0};
+    const int count = dp__expr_places(expr, symbol, places);
+    for (int k = 0; k < count; k++)
+        directions[k] = (dp__direction){places[k], {args.count, places[k].side, places[k].dim}};
+    dp__expr *form = dp__expr_directional(expr, (dp__indexed){.symbol = -1}, directions, count, factor);
+    if (form) {
+        form->symbol_count = args.count + 2;
+        dp__expr_print(form, symbols, &text);
+    }
+    if (!form || text.failed) {
+        dp__fail(device, DP_ERROR_MEMORY, "no memory for the derivatives");
+    } else if (dp__pairwise_bind(device, expr, mode, args, &call) == DP_OK) {
+        const double pairs = (double)(call.m - call.exclude_self) * (call.all ? (double)call.n : 1);
+        more[args.count + 1] = (dp_arg){names[1], NULL, (mode & 0xffu) == DP_SUM || pairs <= 0 ? 1 : 1 / pairs};
+        dp_pairwise_gradient(device, text.data, DP_SUM_ALL | (mode & DP_EXCLUDE_SELF), (dp_args){more, args.count + 2}, NULL,
+                             &wrt, 1, &result, NULL);
+    }
+    dp__expr_free(&form);
+    dp__text_free(&text);
+    return result;
+}
+
+dp_tensor *dp_pairwise_hvp(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
+                           const dp_tensor *direction)
+{
+    dp__expr *expr = NULL;
+    dp_tensor *result = NULL;
+    if (dp__formula_check_args(device, formula, args) != DP_OK)
+        return NULL;
+    if (!dp__pair_recording(device, args, direction))
+        return hvp_plain(device, formula, mode, args, wrt, direction);
+    if (dp__pairwise_parse(device, formula, args, 1, &expr) == DP_OK)
+        result = hvp_recorded(device, formula, mode, args, wrt, direction, expr);
     dp__expr_free(&expr);
     return result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/pairwise.h"
+#include "ops/pairwise_record.h"
 #include <dipole/bound.h>
 
 static dp_status check(dp_device *device, int k, unsigned mode)
@@ -66,7 +66,15 @@ dp_status dp_pairwise_smallest(dp_device *device, const char *formula, int k, un
     DP_CHECK(dp__check_device(device));
     if (!indices)
         return dp__fail(device, DP_ERROR_ARGUMENT, "pairwise_smallest: indices is NULL");
-    return smallest(device, formula, k, mode, args, false, values, indices);
+    DP_CHECK(dp__formula_check_args(device, formula, args));
+    DP_CHECK(smallest(device, formula, k, mode, args, false, values, indices));
+    if (!values || !dp__pair_recording(device, args, NULL))
+        return DP_OK;
+    const dp__pair_call call = {DP__RULE_pairwise_smallest, formula, NULL, mode, args, NULL, NULL, 0, NULL};
+    *values = dp__pair_record(*values, &call); /* so that a gradient that goes back to them is an error */
+    if (!*values)
+        dp_tensor_release(indices);
+    return *values ? DP_OK : dp_failed(device);
 }
 
 dp_status dp_pairwise_smallest_bound(dp_device *device, const char *formula, int k, unsigned mode,

@@ -3,7 +3,7 @@
  * everything else is a pairwise sum of a formula that has L among its symbols. The weights exp(s_ij - L) are
  * made again in each pass, never stored; s - L is at most 0, so nothing overflows. A term of weight 0 is left
  * out, whatever its other factors are. */
-#include "ops/pairwise.h"
+#include "ops/pairwise_record.h"
 #include <math.h>
 #include <string.h>
 
@@ -198,8 +198,7 @@ static void drop(softmax *s)
     dp__expr_free(&s->expr);
 }
 
-dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char *value, unsigned mode,
-                               dp_args args)
+static dp_tensor *softmax_plain(dp_device *device, const char *score, const char *value, unsigned mode, dp_args args)
 {
     softmax s = {.device = device, .g.args = args};
     dp_tensor *result = NULL;
@@ -211,18 +210,16 @@ dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char 
     return result;
 }
 
-dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, const char *value, unsigned mode,
-                                       dp_args args, const dp_tensor *cotangent, const char *const *wrt,
-                                       int count, dp_tensor **gradients, dp_tensor **result)
+static dp_status softmax_gradient_plain(dp_device *device, const dp__pair_call *call, const char *const *wrt,
+                                        int count, dp_tensor **gradients, dp_tensor **result)
 {
-    softmax s = {.device = device, .g = {.args = args, .count = count}};
-    DP_CHECK(dp__gradient_check(device, wrt, count, gradients, result));
-    dp_status status = parse(&s, score, value, mode);
+    softmax s = {.device = device, .g = {.args = call->args, .count = count}};
+    dp_status status = parse(&s, call->formula, call->value, call->mode);
     if (status == DP_OK)
         status = dp__gradient_names(device, &s.g, wrt);
     if (status == DP_OK)
-        status = dp__gradient_seed(device, &s.g, s.expr->nodes[s.expr->outputs[1]].dim, cotangent);
-    const int symbol = args.count + (status == DP_OK && cotangent);
+        status = dp__gradient_seed(device, &s.g, s.expr->nodes[s.expr->outputs[1]].dim, call->cotangent);
+    const int symbol = call->args.count + (status == DP_OK && call->cotangent);
     if (status == DP_OK)
         status = evaluate(&s, symbol);
     if (status == DP_OK)
@@ -233,4 +230,128 @@ dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, con
     }
     drop(&s);
     return status;
+}
+
+/* Recorded gradients: those of the sum of exp(s - L), or of exp(s - L) (v - O), at fixed L and O, which are recorded calls as well. So
+ * they have gradients of their own, of any order. */
+
+typedef struct composition {
+    dp_device *device;
+    const dp__pair_call *call;
+    dp_tensor *total, *result; /* L, O */
+    dp_arg args[DP_MAX_ARGS];
+    dp__symbol symbols[DP_MAX_ARGS];
+    char names[2][DP__PAIR_NAME];
+    int count;
+    dp__text text;
+} composition;
+
+static dp__expr *parse_composed(const composition *c)
+{
+    const dp__pair_call *call = c->call;
+    dp__expr *first = NULL, *second = NULL, *both = NULL;
+    dp_status status = dp__pairwise_parse(c->device, call->formula, call->args, 1, &first);
+    if (status == DP_OK && call->value)
+        status = dp__pairwise_parse(c->device, call->value, call->args, 1, &second);
+    if (status == DP_OK)
+        both = second ? dp__expr_join(first, second) : dp__expr_clone(first);
+    if (status == DP_OK && !both)
+        dp__fail(c->device, DP_ERROR_MEMORY, "no memory for the formulas");
+    dp__expr_free(&first);
+    dp__expr_free(&second);
+    return both;
+}
+
+static dp_status add_total(composition *c, int which, dp_tensor *tensor, int dim, dp__indexed *symbol)
+{
+    const unsigned over = c->call->mode & (DP_OVER_I | DP_OVER_ALL);
+    const dp__side side = over == DP_OVER_ALL ? DP__SIDE_CALL : over == DP_OVER_I ? DP__SIDE_J : DP__SIDE_I;
+    if (!tensor)
+        return dp_failed(c->device);
+    if (c->count == DP_MAX_ARGS)
+        return dp__fail(c->device, DP_ERROR_ARGUMENT,
+                        "args has too many entries: this call needs one or two of the %d, and one for a cotangent",
+                        DP_MAX_ARGS);
+    dp__pair_name(c->call->formula, c->call->value, c->call->args, which, c->names[which]);
+    c->args[c->count] = (dp_arg){c->names[which], tensor, 0};
+    c->symbols[c->count] = (dp__symbol){c->names[which], dim, dim};
+    *symbol = (dp__indexed){c->count++, side, dim};
+    return DP_OK;
+}
+
+static dp_status write_terms(composition *c)
+{
+    dp__expr *expr = parse_composed(c), *terms = NULL;
+    extra_symbols extra = {.centre.symbol = -1};
+    dp_status status = expr ? DP_OK : dp_failed(c->device);
+    if (status == DP_OK)
+        status = add_total(c, 0, c->total, expr->nodes[expr->outputs[0]].dim, &extra.total);
+    if (status == DP_OK && c->call->value)
+        status = add_total(c, 1, c->result, expr->nodes[expr->outputs[1]].dim, &extra.centre);
+    if (status == DP_OK && (terms = weighted(expr, &extra))) {
+        terms->symbol_count = c->count;
+        dp__expr_print(terms, c->symbols, &c->text);
+    }
+    if (status == DP_OK && (!terms || c->text.failed))
+        status = dp__fail(c->device, DP_ERROR_MEMORY, "no memory for the derivatives");
+    dp__expr_free(&expr);
+    dp__expr_free(&terms);
+    return status;
+}
+
+dp_status dp__gradient_composed(dp_device *device, const dp__pair_call *call, const char *const *wrt, int count,
+                                dp_tensor **gradients, dp_tensor **value)
+{
+    composition c = {.device = device, .call = call, .count = call->args.count};
+    const unsigned rest = call->mode & ~0xffu;
+    dp__pair_symbols(call->args, false, c.symbols);
+    memcpy(c.args, call->args.arg, (size_t)c.count * sizeof *c.args);
+    c.total = dp_pairwise_with(device, call->formula, rest | DP_LOGSUMEXP, call->args, call->options);
+    if (c.total && call->value)
+        c.result = dp_pairwise_softmax(device, call->formula, call->value, call->mode, call->args);
+    dp_status status = write_terms(&c);
+    if (status == DP_OK)
+        status = dp_pairwise_gradient_with(device, c.text.data, rest | DP_SUM, (dp_args){c.args, c.count}, call->options,
+                                           call->cotangent, wrt, count, gradients, NULL);
+    if (status == DP_OK && value)
+        *value = dp_tensor_retain(call->value ? c.result : c.total);
+    dp__text_free(&c.text);
+    dp_tensor_release(&c.total);
+    dp_tensor_release(&c.result);
+    return status;
+}
+
+/* The public calls. */
+
+/* The checks of a softmax's arguments beyond those of its score. */
+static dp_status check_texts(dp_device *device, const char *score, const char *value, dp_args args)
+{
+    DP_CHECK(dp__formula_check_args(device, score, args));
+    return dp__formula_check_args(device, value, args);
+}
+
+dp_tensor *dp_pairwise_softmax(dp_device *device, const char *score, const char *value, unsigned mode,
+                               dp_args args)
+{
+    const dp__pair_call call = {DP__RULE_pairwise_softmax, score, value, mode, args, NULL, NULL, 0, NULL};
+    if (check_texts(device, score, value, args) != DP_OK)
+        return NULL;
+    if (!dp__pair_recording(device, args, NULL))
+        return softmax_plain(device, score, value, mode, args);
+    dp__record_pause(device);
+    dp_tensor *out = softmax_plain(device, score, value, mode, args);
+    dp__record_resume(device);
+    return dp__pair_record(out, &call);
+}
+
+dp_status dp_pairwise_softmax_gradient(dp_device *device, const char *score, const char *value, unsigned mode,
+                                       dp_args args, const dp_tensor *cotangent, const char *const *wrt,
+                                       int count, dp_tensor **gradients, dp_tensor **result)
+{
+    const dp__pair_call call = {DP__RULE_pairwise_softmax, score, value, mode, args, NULL, cotangent, 0, NULL};
+    DP_CHECK(dp__gradient_check(device, wrt, count, gradients, result));
+    DP_CHECK(check_texts(device, score, value, args));
+    return dp__pair_recording(device, args, cotangent)
+               ? dp__gradient_composed(device, &call, wrt, count, gradients, result)
+               : softmax_gradient_plain(device, &call, wrt, count, gradients, result);
 }
