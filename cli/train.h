@@ -42,9 +42,9 @@ typedef struct train_options {
     int64_t particles;
     double eps_flow, time_step, attraction, repulsion;
     /* Atom Modeling */
-    const char *task, *loss, *sampling;
-    double coefficient, norm, temperature;
-    int64_t per_class, pairs;
+    const char *task, *loss, *sampling, *representation, *augment, *label;
+    double coefficient, norm, temperature, noise, mean, deviation;
+    int64_t per_class, pairs, codes, units, width, rows;
 } train_options;
 
 struct train_run;
@@ -54,6 +54,7 @@ typedef struct train_model {
     unsigned bit;
     bool takes_data; /* opens options.data */
     void (*set_defaults)(train_options *options);
+    bool (*settle)(train_options *options); /* checks, and fills in what depends on other options; NULL: nothing; false after a message */
     /* Makes everything that the step uses, in run->own. False after a message; destroy is called either way. */
     bool (*create)(struct train_run *run);
     dp_program_body step; /* its context is the run */
@@ -82,6 +83,8 @@ typedef struct train_run {
     size_t state_capacity;
     train_data data;
     void *own; /* the model's */
+    /* How a generator makes samples of noise; NULL: by its layers alone. */
+    dp_tensor *(*generate)(struct train_run *run, dp_network *generator, dp_tensor *z);
 } train_run;
 
 /* train_options.c: the whole command line of a model, its configuration, and a resumed run's. CLI_GO_ON, or what to return. */

@@ -78,11 +78,11 @@ static bool create(train_run *run)
         return false;
     }
     if (!eieg_params(run, 2, &own->loss) ||
-        !trained_open(run, "generator", network_generator(run->device, &run->data, (uint64_t)o->seed), o->rate, &own->generator))
+        !trained_open(run, "generator", network_generator(run->device, &run->data, false, (uint64_t)o->seed), o->rate, &own->generator))
         return false;
     run->loss_name[0] = "loss";
     run->losses = 1;
-    return o->average == 0 || train_average_open(run, &own->generator, &own->average);
+    return o->average == 0 || train_average_open(run, &own->generator, false, &own->average);
 }
 
 static dp_status step(dp_device *device, void *context)

@@ -4,20 +4,12 @@
  *   gan       log-likelihood, the generator's in its non-saturating form (Goodfellow et al. 2014; DCGAN)
  *   wgan-gp   Wasserstein with a gradient penalty (Gulrajani et al. 2017)
  *   mmd-gan   MMD^2 of features with a sum of Gaussians (Li et al. 2017), with the gradient penalty where asked for */
-#include "train_eieg.h"
+#include "train_gan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { PLACE_NOISE_G = 1, PLACE_FIRST_D, PLACES_OF_D = 3, PLACE_NOISE = 0, PLACE_REAL, PLACE_MIX };
-
-typedef struct gan_run {
-    trained g, d;
-    dp_network *average;
-    dp_eieg_params eieg;
-    dp_tensor *bandwidths;
-    dp_tensor *eps; /* of the step */
-} gan_run;
 
 /* The loss of the discriminator from its outputs for real and generated samples; the generator's from that for generated ones and, where
  * `real` is set, real ones. */
@@ -111,19 +103,15 @@ static bool penalised(const train_run *run)
     return run->options.penalty > 0;
 }
 
-static bool create(train_run *run)
+bool gan_open(train_run *run)
 {
     static const float bandwidths[] = {1, 2, 4, 8, 16}; /* Li et al. 2017, section 5 */
-    gan_run *own = run->own = calloc(1, sizeof *own);
+    gan_run *own = run->own;
     const train_options *o = &run->options;
     const uint64_t seed = (uint64_t)o->seed;
-    if (!own) {
-        cli_error("out of memory");
-        return false;
-    }
     const bool features = run->model->bit == TRAIN_EIEG_GAN || run->model->bit == TRAIN_MMD_GAN;
     if ((run->model->bit == TRAIN_EIEG_GAN && !eieg_params(run, o->feature_dim, &own->eieg)) || !train_check_formula(run, "rate-d", o->rate_d) ||
-        !trained_open(run, "generator", network_generator(run->device, &run->data, seed), o->rate, &own->g) ||
+        !trained_open(run, "generator", network_generator(run->device, &run->data, own->apart, seed), o->rate, &own->g) ||
         !trained_open(run, "discriminator", network_discriminator(run->device, &run->data, features ? o->feature_dim : 1, penalised(run), seed + 1),
                       o->rate_d, &own->d))
         return false;
@@ -131,7 +119,46 @@ static bool create(train_run *run)
     run->loss_name[0] = "loss_g";
     run->loss_name[1] = "loss_d";
     run->losses = 2;
-    return train_ok(run, "create") && (o->average == 0 || train_average_open(run, &own->g, &own->average));
+    return train_ok(run, "create") && (o->average == 0 || train_average_open(run, &own->g, own->apart, &own->average));
+}
+
+static bool create(train_run *run)
+{
+    run->own = calloc(1, sizeof(gan_run));
+    if (!run->own)
+        cli_error("out of memory");
+    return run->own && gan_open(run);
+}
+
+/* What a codebook makes of sub-units [B, H W, C], as features [B, C, H, W] again. */
+static dp_tensor *features(dp_device *device, dp_tensor *units, dp_shape shape)
+{
+    dp_tensor *turned = units ? dp_transpose(units, 1, 2) : NULL, *whole = turned ? dp_copy(device, turned) : NULL;
+    dp_tensor *back = whole ? dp_reshape(whole, shape) : NULL;
+    dp_tensor_release(&turned);
+    dp_tensor_release(&whole);
+    return back;
+}
+
+dp_tensor *gan_generate(train_run *run, dp_network *network, dp_tensor *z, bool training, dp_tensor **value)
+{
+    gan_run *own = run->own;
+    const bool replaces = own->auxiliary && own->auxiliary->kind == AUXILIARY_VQ;
+    if (!own->auxiliary || own->auxiliary->kind == AUXILIARY_NONE || !(value || replaces))
+        return dp_network_forward(network, z, training);
+    dp_tensor *hidden = dp_network_forward_range(network, z, 0, own->hidden, training);
+    dp_tensor *e = hidden ? train_units(hidden, own->units) : NULL, *codes = NULL;
+    dp_tensor *loss = auxiliary_loss(run, own->auxiliary, e, NULL, NULL, replaces ? &codes : NULL);
+    dp_tensor *next = replaces ? features(run->device, codes, dp_tensor_shape(hidden)) : dp_tensor_retain(hidden);
+    dp_tensor *x = next ? dp_network_forward_range(network, next, own->hidden, dp_network_layer_count(network), training) : NULL;
+    if (value)
+        *value = dp_tensor_retain(loss);
+    dp_tensor_release(&loss);
+    dp_tensor_release(&codes);
+    dp_tensor_release(&e);
+    dp_tensor_release(&next);
+    dp_tensor_release(&hidden);
+    return x;
 }
 
 /* (|d sum D / dx| - 1)^2, its mean over points between real and generated ones (Gulrajani et al. 2017, eq. 3). */
@@ -181,7 +208,7 @@ static dp_status discriminator_step(train_run *run, int number)
     const int place = PLACE_FIRST_D + number * PLACES_OF_D;
     dp_tensor *real = train_real(run, place + PLACE_REAL, run->options.batch), *z = train_noise(run, place + PLACE_NOISE, run->options.batch);
     dp_grad_pause(run->device);
-    dp_tensor *fake = dp_network_forward(own->g.network, z, true);
+    dp_tensor *fake = gan_generate(run, own->g.network, z, true, NULL);
     dp_grad_resume(run->device);
     dp_tensor *f = dp_network_forward(own->d.network, real, true), *g = dp_network_forward(own->d.network, fake, true);
     dp_tensor *loss = f && g ? add_penalty(run, place + PLACE_MIX, loss_of(run)->discriminator(run, f, g), real, fake) : NULL;
@@ -200,7 +227,7 @@ static dp_status discriminator_step(train_run *run, int number)
 static dp_status generator_step(train_run *run)
 {
     gan_run *own = run->own;
-    dp_tensor *z = train_noise(run, PLACE_NOISE_G, run->options.batch), *f = NULL;
+    dp_tensor *z = train_noise(run, PLACE_NOISE_G, run->options.batch), *f = NULL, *value = NULL;
     if (loss_of(run)->real) {
         dp_tensor *real = train_real(run, 0, run->options.batch);
         dp_grad_pause(run->device);
@@ -208,13 +235,21 @@ static dp_status generator_step(train_run *run)
         dp_grad_resume(run->device);
         dp_tensor_release(&real);
     }
-    dp_tensor *fake = dp_network_forward(own->g.network, z, true), *g = dp_network_forward(own->d.network, fake, true);
-    dp_tensor *loss = g ? loss_of(run)->generator(run, f, g) : NULL;
+    dp_tensor *fake = gan_generate(run, own->g.network, z, true, &value), *g = dp_network_forward(own->d.network, fake, true);
+    dp_tensor *loss = g ? loss_of(run)->generator(run, f, g) : NULL, *total = auxiliary_add(run, loss, value);
     dp_status status = train_report(run, 0, loss ? dp_detach(loss) : NULL);
+    if (status == DP_OK && value)
+        status = train_report(run, 2, dp_detach(value));
+    if (status == DP_OK && own->auxiliary)
+        status = auxiliary_gradient(run, own->auxiliary, total);
     if (status == DP_OK)
-        status = trained_step(run->device, &own->g, dp_tensor_retain(loss));
+        status = trained_step(run->device, &own->g, dp_tensor_retain(total));
+    if (status == DP_OK && own->auxiliary)
+        status = auxiliary_update(own->auxiliary);
     if (status == DP_OK && own->average)
         status = dp_network_average(own->average, own->g.network, run->options.average);
+    dp_tensor_release(&total);
+    dp_tensor_release(&value);
     dp_tensor_release(&loss);
     dp_tensor_release(&g);
     dp_tensor_release(&fake);
@@ -223,12 +258,10 @@ static dp_status generator_step(train_run *run)
     return status;
 }
 
-static dp_status step(dp_device *device, void *context)
+dp_status gan_step(train_run *run)
 {
-    train_run *run = context;
     gan_run *own = run->own;
     dp_status status = DP_OK;
-    (void)device;
     own->eps = run->options.eps ? train_formula(run, run->options.eps) : NULL;
     own->eieg.eps_tensor = own->eps;
     for (int k = 0; k < run->options.d_steps && status == DP_OK; k++)
@@ -239,31 +272,41 @@ static dp_status step(dp_device *device, void *context)
     return status == DP_OK ? train_count(run) : status;
 }
 
-static dp_network *sampled(const gan_run *own)
+static dp_status step(dp_device *device, void *context)
 {
+    (void)device;
+    return gan_step(context);
+}
+
+dp_network *gan_sampled(const train_run *run)
+{
+    const gan_run *own = run->own;
     return own->average ? own->average : own->g.network;
 }
 
 static bool score(train_run *run, score_list *scores)
 {
-    return train_score_generator(run, sampled(run->own), scores);
+    return train_score_generator(run, gan_sampled(run), scores);
 }
 
 static bool draw(train_run *run)
 {
-    return train_draw_generator(run, sampled(run->own));
+    return train_draw_generator(run, gan_sampled(run));
+}
+
+void gan_close(gan_run *own)
+{
+    trained_close(&own->g);
+    trained_close(&own->d);
+    dp_network_destroy(&own->average);
+    dp_tensor_release(&own->bandwidths);
 }
 
 static void destroy(train_run *run)
 {
-    gan_run *own = run->own;
-    if (own) {
-        trained_close(&own->g);
-        trained_close(&own->d);
-        dp_network_destroy(&own->average);
-        dp_tensor_release(&own->bandwidths);
-    }
-    free(own);
+    if (run->own)
+        gan_close(run->own);
+    free(run->own);
 }
 
 static void common_defaults(train_options *o)

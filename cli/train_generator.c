@@ -11,7 +11,7 @@
 #define DRAWN_POINTS 5000
 #define DRAWN_IMAGES 64
 
-static dp_tensor *noise(const train_run *run, int64_t first, int64_t count)
+dp_tensor *train_sample_noise(const train_run *run, int64_t first, int64_t count)
 {
     dp_shape shape = {1, {count}};
     const dp_shape one = network_noise(&run->data);
@@ -33,7 +33,8 @@ float *train_samples(train_run *run, dp_network *generator, int64_t n)
     dp_grad_pause(run->device);
     for (int64_t first = 0; first < n && dp_failed(run->device) == DP_OK; first += CHUNK) {
         const int64_t count = n - first < CHUNK ? n - first : CHUNK;
-        dp_tensor *z = noise(run, first, count), *x = dp_network_forward(generator, z, false);
+        dp_tensor *z = train_sample_noise(run, first, count);
+        dp_tensor *x = run->generate ? run->generate(run, generator, z) : dp_network_forward(generator, z, false);
         dp_read(x, samples + first * size, (size_t)(count * size) * sizeof *samples);
         dp_tensor_release(&z);
         dp_tensor_release(&x);

@@ -16,7 +16,6 @@
     {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = channels, .kernel = {4}, .stride = {stride_}, .padding = {padding_, padding_}, .no_bias = true}
 #define DOWN(channels, stride_, padding_)                                                                                                \
     .kind = DP_LAYER_CONV2D, .outputs = channels, .kernel = {4}, .stride = {stride_}, .padding = {padding_, padding_}, .no_bias = true
-#define NORM_RELU {.kind = DP_LAYER_BATCH_NORM, .activation = DP_ACTIVATION_RELU}
 
 static const dp_layer points_generator[] = {
     {.kind = DP_LAYER_LINEAR, .outputs = 100, LEAKY}, {.kind = DP_LAYER_LINEAR, .outputs = 50, LEAKY}, {.kind = DP_LAYER_LINEAR, .outputs = 2}};
@@ -32,19 +31,24 @@ static dp_network *make(dp_device *device, const dp_layer *layers, size_t count,
     return dp_network_create(device, layers, (int)count, shape, seed, &init);
 }
 
-dp_network *network_generator(dp_device *device, const train_data *data, uint64_t seed)
+dp_network *network_generator(dp_device *device, const train_data *data, bool apart, uint64_t seed)
 {
-    const int64_t channels = data->shape.dim[0];
-    const dp_layer g32[] = {UP(256, 1, 0), NORM_RELU, UP(128, 2, 1), NORM_RELU, UP(64, 2, 1), NORM_RELU,
-                            {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = channels, .kernel = {4}, .stride = {2}, .padding = {1, 1},
-                             .no_bias = true, .activation = DP_ACTIVATION_TANH}};
-    const dp_layer g64[] = {UP(256, 1, 0), NORM_RELU, UP(128, 2, 1), NORM_RELU, UP(64, 2, 1), NORM_RELU, UP(32, 2, 1), NORM_RELU,
-                            {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = channels, .kernel = {4}, .stride = {2}, .padding = {1, 1},
-                             .no_bias = true, .activation = DP_ACTIVATION_TANH}};
+    const dp_layer up[] = {UP(256, 1, 0), UP(128, 2, 1), UP(64, 2, 1), UP(32, 2, 1)};
+    const dp_layer norm_relu = {.kind = DP_LAYER_BATCH_NORM, .activation = DP_ACTIVATION_RELU}, norm = {.kind = DP_LAYER_BATCH_NORM};
+    dp_layer layers[2 * CLI_COUNT(up) + 2];
+    size_t count = 0;
     if (!data->images)
         return make(device, points_generator, CLI_COUNT(points_generator), network_noise(data), seed, false);
-    return data->shape.dim[1] == 32 ? make(device, g32, CLI_COUNT(g32), network_noise(data), seed, true)
-                                    : make(device, g64, CLI_COUNT(g64), network_noise(data), seed, true);
+    const size_t hidden = data->shape.dim[1] == 32 ? 3 : 4;
+    for (size_t k = 0; k < hidden; k++) {
+        layers[count++] = up[k];
+        layers[count++] = apart && k + 1 == hidden ? norm : norm_relu;
+    }
+    if (apart)
+        layers[count++] = (dp_layer){.kind = DP_LAYER_ACTIVATION, .activation = DP_ACTIVATION_RELU};
+    layers[count] = (dp_layer)UP(data->shape.dim[0], 2, 1);
+    layers[count++].activation = DP_ACTIVATION_TANH;
+    return make(device, layers, count, network_noise(data), seed, true);
 }
 
 dp_network *network_discriminator(dp_device *device, const train_data *data, int64_t outputs, bool layer_norm, uint64_t seed)
@@ -106,6 +110,20 @@ static bool keep_all(train_run *run, const char *name, const trained *t)
     return kept;
 }
 
+static dp_optimizer_params adam_params(const train_run *run, const char *rate, char *schedule, size_t size)
+{
+    return (dp_optimizer_params){.kind = DP_ADAM, .schedule = with_total(run, rate, schedule, size),
+                                 .beta1 = run->options.beta1 > 0 ? run->options.beta1 : DP_ZERO,
+                                 .beta2 = run->options.beta2 > 0 ? run->options.beta2 : DP_ZERO};
+}
+
+dp_optimizer *train_adam(const train_run *run, dp_tensor *const *parameters, const char *const *names, int count, const char *rate)
+{
+    char schedule[1024];
+    const dp_optimizer_params params = adam_params(run, rate, schedule, sizeof schedule);
+    return dp_optimizer_create(run->device, parameters, names, count, &params);
+}
+
 bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t)
 {
     char schedule[1024];
@@ -121,9 +139,7 @@ bool trained_open(train_run *run, const char *name, dp_network *network, const c
     for (int k = 0; k < t->count; k++)
         t->parameters[k] = dp_network_parameter(network, k);
     if (rate) {
-        const dp_optimizer_params params = {.kind = DP_ADAM, .schedule = with_total(run, rate, schedule, sizeof schedule),
-                                            .beta1 = run->options.beta1 > 0 ? run->options.beta1 : DP_ZERO,
-                                            .beta2 = run->options.beta2 > 0 ? run->options.beta2 : DP_ZERO};
+        const dp_optimizer_params params = adam_params(run, rate, schedule, sizeof schedule);
         t->optimizer = dp_optimizer_of(network, &params);
     }
     return train_ok(run, name) && keep_all(run, name, t);
@@ -177,14 +193,24 @@ dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape)
     return dp_uniform_at(run->device, place_seed(run, place), run->count, shape, 0, 1);
 }
 
+dp_tensor *train_randint(const train_run *run, int place, dp_shape shape, int64_t n)
+{
+    return dp_randint_at(run->device, place_seed(run, place), run->count, shape, n);
+}
+
+dp_tensor *train_normal(const train_run *run, int place, dp_shape shape)
+{
+    return dp_randn_at(run->device, place_seed(run, place), run->count, shape);
+}
+
 dp_status train_count(train_run *run)
 {
     return dp_map_into(run->device, "t + 1", DP_ARGS({"t", run->count}), &run->count, 1);
 }
 
-bool train_average_open(train_run *run, const trained *t, dp_network **average)
+bool train_average_open(train_run *run, const trained *t, bool apart, dp_network **average)
 {
-    *average = network_generator(run->device, &run->data, 0);
+    *average = network_generator(run->device, &run->data, apart, 0);
     if (!*average || dp_network_copy(*average, t->network) != DP_OK)
         return train_ok(run, "average");
     bool kept = true;

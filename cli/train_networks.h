@@ -13,8 +13,9 @@ typedef struct trained {
     int count;
 } trained;
 
-/* The generator: of points 2-100-50-2, of images the transposed convolutions of 32 x 32 or 64 x 64. */
-dp_network *network_generator(dp_device *device, const train_data *data, uint64_t seed);
+/* The generator: of points 2-100-50-2, of images the transposed convolutions of 32 x 32 or 64 x 64. `apart`: of images, the activation
+ * of the last hidden layer is a layer of its own, the last but one. */
+dp_network *network_generator(dp_device *device, const train_data *data, bool apart, uint64_t seed);
 /* The discriminator or feature map, with `outputs` numbers. `layer_norm` instead of batch norm: for a gradient penalty. */
 dp_network *network_discriminator(dp_device *device, const train_data *data, int64_t outputs, bool layer_norm, uint64_t seed);
 /* The shape of the generator's input, without the batch axis. */
@@ -24,6 +25,8 @@ dp_shape network_noise(const train_data *data);
  * message; trained_close is due either way. */
 bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t);
 void trained_close(trained *t);
+/* The same for parameters of no network. NULL on failure (see train_ok). */
+dp_optimizer *train_adam(const train_run *run, dp_tensor *const *parameters, const char *const *names, int count, const char *rate);
 /* One step down the gradient of `loss` (taken over, may be NULL) by the parameters. */
 dp_status trained_step(dp_device *device, trained *t, dp_tensor *loss);
 
@@ -35,11 +38,15 @@ bool train_check_formula(const train_run *run, const char *option, const char *f
 dp_tensor *train_noise(const train_run *run, int place, int64_t count);
 dp_tensor *train_real(const train_run *run, int place, int64_t count);
 dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape); /* 0 .. 1 */
+dp_tensor *train_randint(const train_run *run, int place, dp_shape shape, int64_t n); /* i32, 0 .. n - 1 */
+dp_tensor *train_normal(const train_run *run, int place, dp_shape shape);
 /* The step is over: the count goes up. */
 dp_status train_count(train_run *run);
 /* A copy of t's network that follows its weights slowly, and is kept in checkpoints. False after a message. */
-bool train_average_open(train_run *run, const trained *t, dp_network **average);
+bool train_average_open(train_run *run, const trained *t, bool apart, dp_network **average);
 
+/* The noise of samples first .. first + count - 1, the same each time. */
+dp_tensor *train_sample_noise(const train_run *run, int64_t first, int64_t count);
 /* Samples of a generator, on the host: [n, ...], to be freed; NULL after a message. The same noise each time. */
 float *train_samples(train_run *run, dp_network *generator, int64_t n);
 /* Scores and pictures of samples, and of a generator's. */

@@ -18,7 +18,7 @@ typedef struct row {
     cli_option option;
 } row;
 
-#define ROWS 48
+#define ROWS 64
 
 /* Fills `rows` with pointers into `o`; returns how many. */
 static size_t list(train_options *o, row rows[ROWS])
@@ -67,7 +67,17 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_ATOM, false, {"sampling", "NAME", "pairs of sub-units: distinct, independent or all", .text = &o->sampling}},
         {TRAIN_ATOM, false, {"pairs", "N", "sub-unit pairs of a pair of samples, at most", .integer = &o->pairs, .least = 1, .most = 10000}},
         {TRAIN_ATOM, false, {"temperature", "X", "of the contrastive losses", .real = &o->temperature, .least = 1e-3, .most = 1e3}},
-        {TRAIN_ATOM, false, {"per-class", "N", "training images of a class; 0: all", .integer = &o->per_class, .most = 1e9}},
+        {TRAIN_ATOM, false, {"per-class", "N", "training samples of a class; 0: all", .integer = &o->per_class, .most = 1e9}},
+        {TRAIN_ATOM, false, {"representation", "NAME", "what the loss sees of its layer: linear, before the activation, or activated", .text = &o->representation}},
+        {TRAIN_ATOM, false, {"augment", "NAME", "of training images: none, shift or flip (and shift)", .text = &o->augment}},
+        {TRAIN_ATOM, false, {"noise", "X", "deviation of what is added to the two views of simclr", .real = &o->noise, .least = 0, .most = 1e6}},
+        {TRAIN_ATOM, false, {"codes", "N", "vectors in the codebook of vq", .integer = &o->codes, .least = 1, .most = 65536}},
+        {TRAIN_ATOM, false, {"units", "N", "synthetic: numbers of a sample", .integer = &o->units, .least = 1, .most = 4096}},
+        {TRAIN_ATOM, false, {"width", "N", "synthetic: channels of a sub-unit", .integer = &o->width, .least = 2, .most = 4096}},
+        {TRAIN_ATOM, false, {"mean", "X", "synthetic: the two populations have the means -X and X", .real = &o->mean, .least = 0, .most = 1e6}},
+        {TRAIN_ATOM, false, {"deviation", "X", "synthetic: their standard deviation", .real = &o->deviation, .least = 1e-6, .most = 1e6}},
+        {TRAIN_ATOM, false, {"label", "NAME", "synthetic: membership, posterior or likelihood: what a sample's label is", .text = &o->label}},
+        {TRAIN_ATOM, false, {"rows", "N", "synthetic: training samples", .integer = &o->rows, .least = 2, .most = 1000000}},
     };
     _Static_assert(sizeof(all) / sizeof(*all) <= ROWS, "more rows");
     memcpy(rows, all, sizeof all);
@@ -234,6 +244,8 @@ int train_parse(const train_model *model, int argc, char **argv, train_run *run)
         cli_error("needs --out DIR, the folder of the run");
         return CLI_USAGE;
     }
+    if (model->settle && !model->settle(o))
+        return CLI_USAGE;
     run->json = arguments.json;
     run->settings = settings_of(model, rows, count);
     if (begun && !same_run(rows, count, begun, run->settings))
