@@ -16,6 +16,9 @@ static const struct {
     {"bench", cli_bench, "measure the speed of the operations"},
     {"tune", cli_tune, "find the fastest kernels of a device, and keep them"},
     {"distance", cli_distance, "tell how far apart two data sets are"},
+    {"train", cli_train, "train a generator or a classifier"},
+    {"flow", cli_flow, "move particles by their elastic interaction with data"},
+    {"eval", cli_eval, "score what was trained"},
     {"explain", cli_explain, "show the derivatives, the cost and the kernel of a formula"},
     {"cache", cli_cache, "tell of the kernels that are kept on disk, or remove them"},
 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPTIONS 32
+#define MAX_OPTIONS 64
 #define HELP_COLUMN 24
 
 static void print_option(const cli_option *option)

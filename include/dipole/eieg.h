@@ -31,6 +31,9 @@ typedef enum dp_eieg_stabiliser {
 typedef struct dp_eieg_params {
     double s;      /* exponent, up to 4096; 0 means n - 1 for points of n dimensions */
     double eps;    /* cut-off, a length; 0 means 0.1 */
+    /* f32 of one element on the device, not followed by gradients: the cut-off of this call in place of `eps`, which then only tells
+     * the range (its least value is a good one); for schedules. Not with V_DIAGONAL. */
+    const dp_tensor *eps_tensor;
     dp_eieg_kernel kernel;
     dp_estimator estimator; /* of pairs within one set: V (the default) divides by N^2, U by N (N - 1); V_DIAGONAL is V with i = j */
     double lambda;          /* of the stabiliser; 0 means 1 */

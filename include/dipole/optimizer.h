@@ -57,7 +57,7 @@ DP_API dp_status dp_optimizer_step(dp_optimizer *optimizer, const dp_tensor *con
 DP_API int dp_optimizer_state_count(const dp_optimizer *optimizer);
 DP_API dp_tensor *dp_optimizer_state(const dp_optimizer *optimizer, int index);      /* NULL outside */
 DP_API const char *dp_optimizer_state_name(const dp_optimizer *optimizer, int index); /* NULL outside */
-/* The rate of the last step, an f32 scalar on the device, borrowed; before the first step 0. */
+/* The rate of the last step, an f32 scalar on the device, borrowed; with a schedule 0 before the first. */
 DP_API dp_tensor *dp_optimizer_rate(const dp_optimizer *optimizer);
 
 #ifdef __cplusplus

@@ -62,6 +62,13 @@ static dp_status check_params(eieg *e)
     DP_CHECK(check_number(e, "eps_stab", p->eps_stab, 1e-15, 1e15));
     DP_CHECK(check_number(e, "lambda", p->lambda, -1e15, 1e15));
     DP_CHECK(check_number(e, "length", p->length, 1e-15, 1e15));
+    if (p->eps_tensor) {
+        DP_CHECK(dp__check_dtype(e->device, p->eps_tensor, "eps_tensor", DP_F32));
+        if (dp_tensor_size(p->eps_tensor) != 1 || p->estimator == DP_ESTIMATOR_V_DIAGONAL)
+            return dp__fail(e->device, DP_ERROR_ARGUMENT, "%s: eps_tensor has %lld elements%s: it must have one", e->name,
+                            (long long)dp_tensor_size(p->eps_tensor),
+                            p->estimator == DP_ESTIMATOR_V_DIAGONAL ? ", with DP_ESTIMATOR_V_DIAGONAL, which needs eps" : "");
+    }
     if ((unsigned)p->kernel > DP_EIEG_PLUMMER)
         return dp__fail(e->device, DP_ERROR_ARGUMENT, "%s: kernel is %d: it is one of dp_eieg_kernel", e->name,
                         (int)p->kernel);
@@ -123,15 +130,23 @@ static dp_status run(const eieg *e, dp__text *text, unsigned mode, const dp_arg 
                      int result_count)
 {
     dp_arg args[MOST_ARGS];
+    dp__text whole = {0};
+    dp_tensor *eps = e->params.eps_tensor ? dp_reshape((dp_tensor *)e->params.eps_tensor, (dp_shape){0}) : NULL;
     for (int k = 0; k < count; k++)
         args[k] = given[k];
     dp__eieg_scalars(&e->kernel, args + count);
+    if (eps) { /* what depends on it comes from the formula instead */
+        args[count] = (dp_arg){"eps", eps, 0};
+        args[count + 1].name = "unused";
+    }
+    dp__text_add(&whole, "%s%s", eps ? "e2 = eps * eps; ie = 1 / eps;" : "", text->data ? text->data : "");
     dp_status status = DP_OK;
-    if (text->failed)
+    if (text->failed || whole.failed)
         status = dp__fail(e->device, DP_ERROR_MEMORY, "%s: no memory for a formula", e->name);
     if (status == DP_OK)
-        status = dp_pairwise_many(e->device, text->data, mode, (dp_args){args, count + DP__EIEG_SCALARS}, results,
-                                  result_count);
+        status = dp_pairwise_many(e->device, whole.data, mode, (dp_args){args, count + DP__EIEG_SCALARS}, results, result_count);
+    dp_tensor_release(&eps);
+    dp__text_free(&whole);
     dp__text_free(text);
     return status;
 }
