@@ -34,6 +34,7 @@ typedef struct train_options {
     const char *kernel, *estimator, *eps; /* eps: a formula of t and T */
     double s;
     bool no_self;
+    const char *latent;
     /* with a discriminator */
     int64_t feature_dim, d_steps;
     const char *stabiliser;

@@ -27,6 +27,8 @@ static void set_defaults(train_options *o)
     o->estimator = "V";
     o->eps = "0.1";
     o->s = -1;
+    o->attraction = 1;
+    o->latent = "normal";
     o->save_every = 5000;
 }
 
@@ -59,10 +61,10 @@ bool eieg_params(const train_run *run, int64_t dim, dp_eieg_params *params)
     }
     *params = (dp_eieg_params){.s = o->s < 0 ? (double)dim - 1 : o->s, .kernel = kernels[k].kernel, .stabiliser = stabilisers[s].stabiliser,
                                .estimator = *o->estimator == 'U' ? DP_ESTIMATOR_U : DP_ESTIMATOR_V, .lambda = o->lambda,
-                               .eps_stab = o->eps_stabiliser, .no_self = o->no_self, .scaled = dim > 8};
+                               .eps_stab = o->eps_stabiliser, .no_self = o->no_self, .attraction = o->attraction, .scaled = dim > 8};
     if (o->stabiliser && o->lambda == 0)
         params->stabiliser = DP_EIEG_STABILISER_NONE;
-    return train_check_formula(run, "eps", o->eps);
+    return train_check_formula(run, "eps", o->eps) && train_check_latent(run);
 }
 
 static bool create(train_run *run)

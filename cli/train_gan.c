@@ -317,6 +317,8 @@ static void common_defaults(train_options *o)
     o->beta1 = 0.5;
     o->beta2 = 0.999;
     o->side = 32;
+    o->attraction = 1;
+    o->latent = "normal";
     o->save_every = 2000;
     o->feature_dim = 2;
 }

@@ -174,13 +174,55 @@ static uint64_t place_seed(const train_run *run, int place)
     return (uint64_t)run->options.seed * 1000003u + 7919u * (uint64_t)place;
 }
 
+/* Normal numbers by Box and Muller's formula, of uniform ones in the cells of a grid of rows x columns, one in each: the points of a
+ * batch then spread over the plane as evenly as numbers drawn at random can. */
+static dp_tensor *stratified(const train_run *run, uint64_t seed, int64_t count)
+{
+    int64_t rows = 1;
+    for (int64_t r = 2; r * r <= count; r++)
+        rows = count % r == 0 ? r : rows;
+    const int64_t columns = count / rows;
+    float *cells = malloc((size_t)(2 * count) * sizeof *cells);
+    for (int64_t k = 0; cells && k < count; k++) {
+        cells[k] = (float)(k / columns);
+        cells[count + k] = (float)(k % columns);
+    }
+    dp_device *device = run->device;
+    dp_tensor *cell = cells ? dp_from(device, DP_F32, DP_SHAPE(2, count), cells) : NULL, *u = dp_uniform_at(device, seed, run->count, DP_SHAPE(2, count), 0, 1);
+    dp_tensor *flat = dp_empty(device, DP_F32, DP_SHAPE(2, count));
+    dp_tensor *a = dp_slice(cell, 0, 0, 1, 1), *b = dp_slice(cell, 0, 1, 2, 1), *u0 = dp_slice(u, 0, 0, 1, 1), *u1 = dp_slice(u, 0, 1, 2, 1);
+    dp_tensor *out[2] = {dp_slice(flat, 0, 0, 1, 1), dp_slice(flat, 0, 1, 2, 1)}, *z = NULL;
+    if (cells && dp_map_into(device, "r = sqrt(-2 * log(max((a + u) / m, 1e-7))); p = 2 * pi * (b + v) / n; r * cos(p), r * sin(p)",
+                              DP_ARGS({"a", a}, {"b", b}, {"u", u0}, {"v", u1}, {.name = "m", .scalar = (double)rows}, {.name = "n", .scalar = (double)columns}),
+                              out, 2) == DP_OK)
+        z = dp_transpose(flat, 0, 1);
+    free(cells);
+    dp_tensor *const used[] = {flat, cell, u, a, b, u0, u1, out[0], out[1]};
+    for (size_t k = 0; k < CLI_COUNT(used); k++) {
+        dp_tensor *tensor = used[k];
+        dp_tensor_release(&tensor);
+    }
+    return z;
+}
+
 dp_tensor *train_noise(const train_run *run, int place, int64_t count)
 {
     dp_shape shape = {1, {count}};
     const dp_shape one = network_noise(&run->data);
     for (int axis = 0; axis < one.rank; axis++)
         shape.dim[shape.rank++] = one.dim[axis];
+    if (!run->data.images && run->options.latent && strcmp(run->options.latent, "stratified") == 0)
+        return stratified(run, place_seed(run, place), count);
     return dp_randn_at(run->device, place_seed(run, place), run->count, shape);
+}
+
+bool train_check_latent(const train_run *run)
+{
+    const char *latent = run->options.latent;
+    if (!latent || strcmp(latent, "normal") == 0 || strcmp(latent, "stratified") == 0)
+        return true;
+    cli_error("--latent: \"%s\" is not normal or stratified", latent);
+    return false;
 }
 
 dp_tensor *train_real(const train_run *run, int place, int64_t count)

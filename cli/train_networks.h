@@ -36,6 +36,7 @@ dp_tensor *train_formula(const train_run *run, const char *formula);
 bool train_check_formula(const train_run *run, const char *option, const char *formula);
 /* Normal numbers for the generator: [count, ...]. Every place that draws has a number of its own. */
 dp_tensor *train_noise(const train_run *run, int place, int64_t count);
+bool train_check_latent(const train_run *run); /* --latent; false after a message */
 dp_tensor *train_real(const train_run *run, int place, int64_t count);
 dp_tensor *train_uniform(const train_run *run, int place, dp_shape shape); /* 0 .. 1 */
 dp_tensor *train_randint(const train_run *run, int place, dp_shape shape, int64_t n); /* i32, 0 .. n - 1 */

@@ -49,6 +49,8 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_EIEG | TRAIN_EIEG_GAN, false, {"eps", "FORMULA", "cut-off of the kernel, a formula as --rate", .text = &o->eps}},
         {TRAIN_EIEG | TRAIN_EIEG_GAN, false, {"estimator", "V|U", "pairs of a set with itself: divided by N^2, or N (N - 1)", .text = &o->estimator}},
         {TRAIN_EIEG | TRAIN_EIEG_GAN, false, {"no-self", NULL, "without the samples' repulsion of each other", .flag = &o->no_self}},
+        {TRAIN_EIEG | TRAIN_EIEG_GAN, false, {"attraction", "X", "weight of the samples' attraction by the data; the paper's is 1", .real = &o->attraction, .least = 1e-6, .most = 1e6}},
+        {TRAIN_EIEG | TRAIN_ANY_GAN, false, {"latent", "NAME", "the generator's input for points: normal, or stratified: normal numbers that are\nspread evenly over each batch", .text = &o->latent}},
         {TRAIN_EIEG_GAN | TRAIN_MMD_GAN, false, {"feature-dim", "N", "outputs of the discriminator", .integer = &o->feature_dim, .least = 1, .most = 64}},
         {TRAIN_ANY_GAN, false, {"d-steps", "N", "steps of the discriminator for one of the generator", .integer = &o->d_steps, .least = 1, .most = 100}},
         {TRAIN_EIEG_GAN, false, {"stabiliser", "NAME", "none, a, b or c: the repulsion of real features", .text = &o->stabiliser}},

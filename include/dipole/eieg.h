@@ -40,6 +40,7 @@ typedef struct dp_eieg_params {
     double eps_stab;        /* its own cut-off; 0 means 0.8 */
     dp_eieg_stabiliser stabiliser;
     bool stabilise_generated; /* a stabiliser of generated features too */
+    double attraction;        /* a of the generator's loss, 0 to 1e15; 0 means 1. Above 1 it draws stray points to the real ones */
     bool no_self;             /* generator's loss without S_gg, the interaction of generated points: for the ablation */
     /* Every term is multiplied by length^s, as r^-s leaves the range of f32 in many dimensions: where eps or eps_stab is
      * small (an error says so) or r is large (gradients become 0). Adam does not see the factor. */
@@ -54,7 +55,7 @@ typedef struct dp_eieg_params {
 
 /* e = S_xx + S_yy - 2 S_xy, the metric; 0 for equal sets with DP_ESTIMATOR_V_DIAGONAL. */
 DP_API dp_tensor *dp_eieg_metric(dp_device *device, const dp_tensor *x, const dp_tensor *y, const dp_eieg_params *params);
-/* L_G = S_gg - 2 S_gr of generated points g and real ones r, or of their features: minimised by the generator. */
+/* L_G = S_gg - 2 a S_gr of generated points g and real ones r, or of their features: minimised by the generator. */
 DP_API dp_tensor *dp_eieg_generator_loss(dp_device *device, const dp_tensor *g, const dp_tensor *r, const dp_eieg_params *params);
 /* L_D = -(S_ff + S_gg - 2 S_fg) + lambda L_stab(f) of features f of real points and g of generated ones: minimised by the
  * discriminator. */

@@ -15,6 +15,7 @@ typedef struct eieg {
     double rows[2];
     dp_eieg_params params;
     dp__eieg_kernel kernel;
+    bool generator; /* its loss */
     double self[2], cross, stabiliser[2];
     dp_tensor *value, *gradient[2];
 } eieg;
@@ -56,11 +57,13 @@ static dp_status check_params(eieg *e)
     p->eps = p->eps == 0 ? 0.1 : p->eps;
     p->eps_stab = p->eps_stab == 0 ? 0.8 : p->eps_stab;
     p->lambda = p->lambda == 0 ? 1 : p->lambda;
+    p->attraction = p->attraction == 0 ? 1 : p->attraction;
     p->length = !p->scaled ? 1 : p->length == 0 ? p->eps : p->length;
     DP_CHECK(check_number(e, "s", p->s, 0, 4096));
     DP_CHECK(check_number(e, "eps", p->eps, 1e-15, 1e15));
     DP_CHECK(check_number(e, "eps_stab", p->eps_stab, 1e-15, 1e15));
     DP_CHECK(check_number(e, "lambda", p->lambda, -1e15, 1e15));
+    DP_CHECK(check_number(e, "attraction", p->attraction, 0, 1e15));
     DP_CHECK(check_number(e, "length", p->length, 1e-15, 1e15));
     if (p->eps_tensor) {
         DP_CHECK(dp__check_dtype(e->device, p->eps_tensor, "eps_tensor", DP_F32));
@@ -117,7 +120,7 @@ static dp_status begin(eieg *e, const dp_tensor *x, const dp_tensor *y, const dp
         e->self[k] = e->self[k] == 0 ? 0 : e->self[k] / pairs;
         e->stabiliser[k] *= e->params.lambda / (n * n);
     }
-    e->cross /= e->rows[0] * e->rows[1];
+    e->cross *= (e->generator ? e->params.attraction : 1) / (e->rows[0] * e->rows[1]);
     return DP_OK;
 }
 
@@ -308,6 +311,7 @@ dp_tensor *dp_eieg_metric(dp_device *device, const dp_tensor *x, const dp_tensor
 dp_tensor *dp_eieg_generator_loss(dp_device *device, const dp_tensor *g, const dp_tensor *r, const dp_eieg_params *params)
 {
     eieg e = {.device = device, .name = "eieg_generator_loss", .names = {"g", "r"}, .cross = -2};
+    e.generator = true;
     e.self[0] = params && params->no_self ? 0 : 1;
     return compute(&e, g, r, params);
 }
