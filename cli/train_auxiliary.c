@@ -39,6 +39,10 @@ static bool open_pairs(train_run *run, int64_t batch, int64_t units, auxiliary *
         cli_error("--sampling: \"%s\" is none of distinct, independent, all", o->sampling);
         return false;
     }
+    if (all && o->normalise) {
+        cli_error("--normalise: not with --sampling all, which has a factor of its own");
+        return false;
+    }
     a->atom.expected = all;
     if (all)
         return true;
@@ -61,7 +65,7 @@ static bool open_atom(train_run *run, int64_t batch, int64_t units, int64_t chan
         cli_error("--loss %s: a sub-unit of %lld channels has no position: it needs 2", names[kind], (long long)channels);
         return false;
     }
-    a->atom = (dp_atom_params){.norm = p == 0 ? (double)INFINITY : p,
+    a->atom = (dp_atom_params){.norm = p == 0 ? (double)INFINITY : p, .normalise = run->options.normalise,
                                .force = kind == AUXILIARY_ATOM || kind == AUXILIARY_FORCE,
                                .charge = kind == AUXILIARY_ATOM || kind == AUXILIARY_CHARGE,
                                .pnum = kind == AUXILIARY_ATOM || kind == AUXILIARY_NUMBER};
