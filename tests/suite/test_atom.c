@@ -269,8 +269,61 @@ static void forms(dp_device *device)
         }
 }
 
+/* In a program, with pairs that are drawn anew between runs: the same as by calls. */
+typedef struct training {
+    dp_tensor *e, *value, *gradient;
+    dp_atom_params params;
+} training;
+
+static dp_status train(dp_device *device, void *context)
+{
+    training *t = context;
+    dp_tensor *loss = dp_atom_loss(device, t->e, &t->params, NULL), *gradient = NULL;
+    dp_status status = loss ? dp_gradients(loss, NULL, &t->e, 1, 0, &gradient) : dp_failed(device);
+    if (status == DP_OK)
+        status = dp_map_into(device, "x", DP_ARGS({"x", loss, 0}), &t->value, 1);
+    if (status == DP_OK)
+        status = dp_map_into(device, "x", DP_ARGS({"x", gradient, 0}), &t->gradient, 1);
+    dp_tensor_release(&loss);
+    dp_tensor_release(&gradient);
+    return status;
+}
+
+static void programs(dp_device *device)
+{
+    static const dp_atom_units units[] = {DP_ATOM_DISTINCT, DP_ATOM_REPEATED, DP_ATOM_ALL};
+    float first[2][SIZE], again[SIZE];
+    for (int k = 0; k < 3; k++) {
+        training t = {.e = atoms(device, B), .value = dp_full(device, DP_F32, DP_SCALAR, 0)};
+        dp_atom_pairs *pairs =
+            dp_atom_pairs_create(device, B, UNITS, &(dp_atom_pairs_params){.units = units[k], .most = 4, .seed = 5});
+        t.gradient = dp_full(device, DP_F32, DP_SHAPE(B, UNITS, H), 0);
+        t.params.pairs = pairs;
+        for (int step = 0; step < 2; step++) {
+            assert_int_equal(dp_atom_pairs_sample(pairs, 3 + (uint64_t)step), DP_OK);
+            assert_int_equal(train(device, &t), DP_OK);
+            assert_int_equal(dp_read(t.gradient, first[step], sizeof first[step]), DP_OK);
+        }
+        if (units[k] != DP_ATOM_ALL) /* there are only two shifts */
+            assert_memory_not_equal(first[0], first[1], sizeof first[0]);
+        dp_program *program = dp_program_create(device, train, &t);
+        for (int step = 0; step < 4; step++) {
+            assert_int_equal(dp_atom_pairs_sample(pairs, 3 + (uint64_t)step % 2), DP_OK);
+            assert_int_equal(dp_program_run(program), DP_OK);
+            suite_ok(device);
+            assert_int_equal(dp_read(t.gradient, again, sizeof again), DP_OK);
+            assert_memory_equal(again, first[step % 2], sizeof again);
+        }
+        dp_program_destroy(&program);
+        dp_atom_pairs_destroy(&pairs);
+        dp_tensor *list[] = {t.e, t.value, t.gradient};
+        for (int n = 0; n < 3; n++)
+            dp_tensor_release(&list[n]);
+    }
+}
+
 int main(void)
 {
-    static const suite_test tests[] = {{"states", states}, {"drawn pairs", drawn}, {"closed form", closed}, {"forms", forms}};
+    static const suite_test tests[] = {{"states", states}, {"drawn pairs", drawn}, {"closed form", closed}, {"forms", forms}, {"programs", programs}};
     return suite_run("atom", tests, sizeof tests / sizeof *tests);
 }
