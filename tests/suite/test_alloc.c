@@ -341,6 +341,40 @@ static dp_status caching(dp_device *device)
     return status == DP_ERROR_IO ? DP_ERROR_MEMORY : status == DP_OK ? dp_failed(device) : status;
 }
 
+/* What training is made of, with its gradients. */
+static dp_status training(dp_device *device)
+{
+    const dp_atom_pairs_params alike = {.units = DP_ATOM_ALL}, drawn = {.units = DP_ATOM_REPEATED};
+    dp_atom_pairs *pairs[2] = {dp_atom_pairs_create(device, 2, 3, &alike), dp_atom_pairs_create(device, 2, 3, &drawn)};
+    dp_tensor *e = dp_uniform(device, 1, DP_SHAPE(2, 3, 2), -1, 1), *f = dp_uniform(device, 2, DP_SHAPE(3, 2), -1, 1),
+              *g = dp_uniform(device, 3, DP_SHAPE(2, 2), -1, 1), *quantised = NULL, *codes = NULL, *parts[3] = {NULL};
+    dp_atom_state state = {0};
+    if (dp_require_grad(e) == DP_OK && dp_require_grad(f) == DP_OK)
+        dp_atom_state_create(device, e, 3, &state);
+    dp_tensor *losses[] = {
+        dp_atom_loss(device, e, NULL, parts),
+        pairs[0] ? dp_atom_loss(device, e, &(dp_atom_params){.pairs = pairs[0]}, NULL) : NULL,
+        pairs[1] ? dp_atom_loss(device, e, &(dp_atom_params){.pairs = pairs[1]}, NULL) : NULL,
+        dp_eieg_generator_loss(device, f, g, NULL),
+        dp_eieg_discriminator_loss(device, f, g, NULL),
+        dp_eieg_metric(device, f, g, &(dp_eieg_params){.estimator = DP_ESTIMATOR_V_DIAGONAL}),
+        dp_eieg_flow_velocity(device, f, g, 1, 0.5, 1, 1),
+        dp_vq(device, f, g, NULL, &quantised, &codes),
+    };
+    for (size_t k = 0; k < sizeof losses / sizeof *losses; k++) {
+        if (dp_requires_grad(losses[k]))
+            dp_backward(losses[k]);
+        dp_tensor_release(&losses[k]);
+    }
+    dp_atom_state_release(&state);
+    dp_atom_pairs_destroy(&pairs[0]);
+    dp_atom_pairs_destroy(&pairs[1]);
+    dp_tensor *list[] = {e, f, g, quantised, codes, parts[0], parts[1], parts[2]};
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 static void fail_each(scenario *run, bool opens)
 {
     for (long k = 1;; k++) {
@@ -368,6 +402,12 @@ static void test_opening(void **state)
 {
     (void)state;
     fail_each(opening, true);
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    fail_each(training, false);
 }
 
 static void test_tensors(void **state)
@@ -457,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_caching),       cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_training),
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
