@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include <dipole/batch.h>
+#include <dipole/bound.h>
 #include <dipole/grad.h>
 #include <dipole/pairwise.h>
 #include <string.h>
@@ -291,7 +292,51 @@ static void unsupported(dp_device *device)
         dp_tensor_release(&list[k]);
 }
 
+/* What is no function of its arguments that has a derivative worth the name is a constant, and may be used as one. */
+static void constants(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(40, 2), -1, 1), *image = dp_reshape(x, DP_SHAPE(1, 1, 8, 10));
+    dp_tensor *index = dp_full(device, DP_I32, DP_SHAPE(40), 1), *values = NULL, *indices = NULL;
+    assert_int_equal(dp_require_grad(x), DP_OK);
+    assert_int_equal(dp_require_grad(image), DP_OK);
+    const dp_args args = DP_ARGS({"x", x, 0});
+    const dp_matmul_params product = {.transpose_b = true, .epilogue = "result + 1"};
+    dp_pairwise_smallest_bound(device, "sqdist(x[i], x[j])", 2, DP_OVER_J, args, &values, &indices);
+    dp_tensor *mask = dp_pair_mask_cutoff(device, x, x, 32, 0.5), *list[] = {
+        values,
+        indices,
+        mask,
+        dp_pairwise_bound(device, "sqdist(x[i], x[j])", DP_SUM_J, args),
+        dp_map_bound(device, "x * x", args, 0),
+        dp_reduce_bound(device, x, DP_SUM, DP_AXIS(0)),
+        dp_matmul_bound(device, x, x, &product),
+        dp_conv2d_bound(device, image, image, NULL),
+        dp_conv2d_gradient_input_bound(device, image, image, 15, 19, NULL),
+        dp_conv2d_gradient_weights_bound(device, image, image, 1, 1, NULL),
+        dp_conv2d_transposed_bound(device, image, image, NULL),
+        dp_scatter_add_rows_bound(device, x, index, 2),
+        dp_sort_spatial(device, x, 32, 0, NULL, NULL),
+        dp_reduce(device, x, DP_ARGMAX, DP_AXIS(0)),
+    };
+    suite_ok(device);
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
+        assert_non_null(list[k]);
+        if (dp_requires_grad(list[k]))
+            fail_msg("result %zu is recorded", k);
+    }
+    const dp_pair_options cut = {.mask = mask, .tile = 32};
+    dp_tensor *sum = dp_pairwise_with(device, "exp(-sqdist(x[i], x[j]))", DP_MEAN_ALL, args, &cut);
+    assert_int_equal(dp_backward(sum), DP_OK);
+    dp_tensor_release(&sum);
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    dp_tensor_release(&x);
+    dp_tensor_release(&image);
+    dp_tensor_release(&index);
+}
+
 static const suite_test tests[] = {
+    {"constants", constants},
     {"misuse", misuse},   {"spent calls", spent},   {"changes in place", changed},  {"writes in place", written},
     {"pauses", paused},   {"a device that closes", closed}, {"a long chain", chain}, {"pruning", pruned},
     {"repeats", repeated}, {"what has no gradient", unsupported},
