@@ -266,6 +266,60 @@ static dp_status losses(dp_device *device)
     return dp_failed(device);
 }
 
+/* Recording, both orders of going back, and the calls over pairs that make their gradients at once or compose them. */
+static dp_status derivatives(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(4, 2), -1, 1), *w = dp_uniform(device, 2, DP_SHAPE(2, 2), -1, 1);
+    dp_tensor *many[2] = {NULL, NULL}, *found[2] = {NULL, NULL}, *seconds[2] = {NULL, NULL}, *loss = NULL, *nearest[2] = {NULL, NULL};
+    dp_require_grad(x);
+    dp_require_grad(w);
+    dp_tensor *y = dp_matmul(device, x, w, NULL), *part = dp_slice(y, 0, 0, 2, 1);
+    const dp_args args = DP_ARGS({"x", y, 0}, {"z", part, 0});
+    const dp_pair_options two = {.problems = 2};
+    dp_pairwise_many(device, "d = x[i] - z[j]; dot(d, d), d * d", DP_MEAN_J, args, many, 2);
+    dp_pairwise_smallest(device, "sqdist(x[i], z[j])", 1, DP_OVER_J, args, &nearest[0], &nearest[1]);
+    dp_loss_ntxent(device, y, NULL, &loss, NULL);
+    dp_tensor *list[] = {
+        dp_pairwise(device, "rsqrt(sqdist(x[i], z[j]) + 1)", DP_SUM_ALL, args),
+        dp_pairwise(device, "dot(x[i], z[j])", DP_MAX_ALL, args),
+        dp_pairwise_with(device, "dot(x[i], z[j])", DP_MEAN_ALL, args, &two),
+        dp_pairwise_softmax(device, "dot(x[i], z[j])", "z[j]", DP_SUM_J, args),
+        dp_metric(device, y, part, &(dp_metric_params){.potential = "plummer"}, 0, NULL),
+        many[0],
+        many[1],
+        loss,
+    };
+    enum { COUNT = sizeof list / sizeof *list };
+    dp_tensor *sum = NULL, *wrt[] = {x, w};
+    for (int k = 0; k < COUNT; k++) {
+        dp_tensor *number = dp_reduce(device, list[k], DP_SUM, DP_ALL_AXES), *more = sum;
+        if (number && sum)
+            more = dp_map(device, "a + b", DP_ARGS({"a", sum, 0}, {"b", number, 0}));
+        else if (number)
+            more = dp_tensor_retain(number);
+        if (more != sum)
+            dp_tensor_release(&sum);
+        sum = more;
+        dp_tensor_release(&number);
+    }
+    if (sum && x && w && dp_failed(device) == DP_OK)
+        dp_gradients(sum, NULL, wrt, 2, DP_GRADIENT_KEEP, found);
+    dp_tensor *square = list[3] && dp_failed(device) == DP_OK ? dp_map(device, "y * y", DP_ARGS({"y", list[3], 0})) : NULL;
+    dp_tensor *total = square ? dp_reduce(device, square, DP_SUM, DP_ALL_AXES) : NULL;
+    if (total && dp_failed(device) == DP_OK && dp_gradients(total, NULL, wrt, 1, DP_GRADIENT_RECORD, seconds) == DP_OK) {
+        dp_tensor *form = dp_reduce(device, seconds[0], DP_SUM, DP_ALL_AXES);
+        if (form)
+            dp_backward(form);
+        dp_tensor_release(&form);
+    }
+    dp_tensor *rest[] = {x, w, y, part, sum, square, total, found[0], found[1], seconds[0], nearest[0], nearest[1]};
+    for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
+        dp_tensor_release(&rest[k]);
+    for (int k = 0; k < COUNT; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 /* A formula that is wrong needs memory for its message; either may be told. */
 static dp_status wrong_formula(dp_device *device)
 {
@@ -458,6 +512,12 @@ static void test_losses(void **state)
     fail_each(losses, false);
 }
 
+static void test_derivatives(void **state)
+{
+    (void)state;
+    fail_each(derivatives, false);
+}
+
 static void test_wrong_formula(void **state)
 {
     (void)state;
@@ -502,7 +562,7 @@ int main(void)
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_problems),      cmocka_unit_test(test_halves), cmocka_unit_test(test_convolutions),
-        cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses), cmocka_unit_test(test_derivatives),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }
