@@ -200,7 +200,7 @@ static int64_t count_right(const float *logits, const int32_t *labels, int64_t n
 }
 
 /* Of the logits of x, [n, classes]; x is released. -1 on failure. */
-static int64_t score_chunk(train_run *run, classifier *c, dp_tensor *x, const int32_t *labels, double *entropy)
+static int64_t score_chunk(classifier *c, dp_tensor *x, const int32_t *labels, double *entropy)
 {
     const int64_t n = dp_tensor_shape(x).dim[0];
     const int classes = c->train.classes;
@@ -233,7 +233,7 @@ static bool score_test(train_run *run, classifier *c, int64_t rows, score_list *
     double entropy = 0;
     for (int64_t first = 0; first < rows; first += CHUNK) {
         const int64_t n = rows - first < CHUNK ? rows - first : CHUNK;
-        const int64_t more = score_chunk(run, c, test_samples(run, c, first, n), c->test_labels + first, &entropy);
+        const int64_t more = score_chunk(c, test_samples(run, c, first, n), c->test_labels + first, &entropy);
         if (more < 0)
             return false;
         right += more;
@@ -254,7 +254,7 @@ static bool score_train(train_run *run, classifier *c, const int32_t *labels, in
         dp_tensor *chosen = dp_slice(c->train.chosen, 0, first, first + n, 1), *x = dp_gather_rows(run->device, c->train.values, chosen);
         for (int64_t k = 0; k < n; k++)
             own[k] = labels[c->train.host_chosen[first + k]];
-        const int64_t more = score_chunk(run, c, x, own, &entropy);
+        const int64_t more = score_chunk(c, x, own, &entropy);
         dp_tensor_release(&chosen);
         if (more < 0)
             return false;

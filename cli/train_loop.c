@@ -112,6 +112,8 @@ static bool take_scores(loop *l, score_list *scores)
         return true;
     if (!run->model->score(run, scores))
         return false;
+    if (scores->count == 0) /* too few samples or data */
+        return true;
     for (int k = 0; k < scores->count; k++) {
         names[k] = scores->score[k].name;
         values[k] = scores->score[k].value;
