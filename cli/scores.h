@@ -26,12 +26,6 @@ void scores_modes(score_list *scores, const float *xy, int64_t n, const float *c
 bool scores_distances(dp_device *device, score_list *scores, const float *samples, int64_t n, const float *data, int64_t m,
                       int64_t dim);
 
-/* From a classifier's features [n, dim] and class probabilities [n, classes]: the Frechet distance of the Gaussians fitted to both
- * sets of features, and exp of the mean KL of the probabilities from their mean (with its spread over 10 parts). Neither is the published Inception
- * score or FID: the classifier is another one. False after a message. */
-bool scores_frechet(score_list *scores, const float *features, int64_t n, const float *real_features, int64_t m, int64_t dim);
-void scores_confidence(score_list *scores, const float *probabilities, int64_t n, int64_t classes);
-
 void scores_print(const score_list *scores);
 cJSON *scores_json(const score_list *scores);
 

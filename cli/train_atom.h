@@ -18,6 +18,9 @@ typedef struct atom_task {
 
 extern const atom_task atom_synthetic, atom_classify, atom_generate;
 
+/* The classifier of images, of [C, H, W] to `classes` logits; seven layers make its features. NULL on failure. */
+dp_network *classifier_network(dp_device *device, dp_shape shape, int classes, uint64_t seed);
+
 /* charges.png: images [count, shape] from -1 to 1 above the charges [count, height, width] of their sub-units, which are whole fractions
  * of the images' size. False after a message. */
 bool train_draw_charges(const train_run *run, const float *images, int count, dp_shape shape, const float *charges, int height, int width);

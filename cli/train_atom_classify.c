@@ -27,7 +27,7 @@ static void settle(train_options *o)
 #define NORM_RELU {.kind = DP_LAYER_BATCH_NORM, .activation = DP_ACTIVATION_RELU}
 
 /* A ResNet (He et al. 2016) of three stages with one block each, 16, 32 and 64 channels. */
-static dp_network *network(const train_run *run)
+dp_network *classifier_network(dp_device *device, dp_shape shape, int classes, uint64_t seed)
 {
     const int c = FIRST_CHANNELS;
     const dp_layer body1[] = {CONV(c, 1), NORM_RELU, CONV(c, 1), NORM};
@@ -44,9 +44,9 @@ static dp_network *network(const train_run *run)
         {.kind = DP_LAYER_RESIDUAL, .body = body3, .body_count = CLI_COUNT(body3), .shortcut = shortcut3, .shortcut_count = CLI_COUNT(shortcut3),
          .activation = DP_ACTIVATION_RELU},
         {.kind = DP_LAYER_GLOBAL_AVERAGE_POOL},
-        {.kind = DP_LAYER_LINEAR, .outputs = run->data.classes}};
+        {.kind = DP_LAYER_LINEAR, .outputs = classes}};
     const dp_network_init init = {.scheme = DP_INIT_KAIMING};
-    return dp_network_create(run->device, layers, CLI_COUNT(layers), run->data.shape, (uint64_t)run->options.seed, &init);
+    return dp_network_create(device, layers, CLI_COUNT(layers), shape, seed, &init);
 }
 
 static bool open_data(train_run *run, int32_t **labels)
@@ -76,7 +76,7 @@ static bool create(train_run *run)
     bool done = open_data(run, &labels);
     if (done) {
         const train_data *data = &run->data;
-        dp_network *net = network(run);
+        dp_network *net = classifier_network(run->device, data->shape, data->classes, (uint64_t)run->options.seed);
         own->side = (int)dp_network_shape(net, LINEAR_LAYERS).dim[1];
         done = classifier_open(run, &own->classifier, net, LINEAR_LAYERS, (int64_t)own->side * own->side, data->values, labels, data->classes);
         own->classifier.test = data->held_out;

@@ -43,6 +43,7 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_ALL, true, {"save-every", "N", "steps from one checkpoint to the next; 0: only at the end", .integer = &o->save_every, .most = 1e9}},
         {TRAIN_NETWORKS, true, {"samples", "N", "how many are scored", .integer = &o->samples, .least = 100, .most = 100000}},
         {TRAIN_ALL & ~TRAIN_EIEG, false, {"side", "N", "images are brought to N x N: 32 or 64", .integer = &o->side, .least = 32, .most = 64}},
+        {TRAIN_ALL & ~TRAIN_EIEG, true, {"classifier", "DIR", "a run of 'dipole train atom --task classify' on such images: what it sees in them\nscores those that are generated", .text = &o->classifier}},
         {TRAIN_ALL, false, {"limit", "N", "use the first N rows of a file; 0: all", .integer = &o->limit, .most = 1e9}},
         {TRAIN_EIEG | TRAIN_EIEG_GAN, false, {"kernel", "NAME", "capped, smooth-distance or plummer", .text = &o->kernel}},
         {TRAIN_EIEG | TRAIN_EIEG_GAN, false, {"s", "X", "exponent of the kernel r^-s; -1: the dimension less 1", .real = &o->s, .least = -1, .most = 64}},

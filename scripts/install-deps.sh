@@ -9,7 +9,7 @@ set -euo pipefail
 
 # A compiler, the build system, headers of the two GPU APIs, glslang, and what the command reads and writes.
 build=(gcc g++ libc6-dev meson ninja-build pkg-config python3 opencl-c-headers libvulkan-dev glslang-dev spirv-tools
-    libcjson-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev)
+    libcjson-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev liblapack-dev)
 # Loaders, and drivers that need no GPU.
 drivers=(ocl-icd-libopencl1 pocl-opencl-icd mesa-opencl-icd libvulkan1 mesa-vulkan-drivers)
 # The test framework, the validators, what the packaging tests build with, the source of a locale, and CLBlast, which building can

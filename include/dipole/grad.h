@@ -6,9 +6,10 @@
  *     dp_tensor *loss = ...;          anything of dp_matmul, dp_conv2d, dp_map, dp_reduce, dp_gather, dp_pairwise, views, ...
  *     dp_backward(loss);              dp_grad(w) is dloss/dw now
  *
- * What is differentiable: every call of ops.h, tensor.h, pairwise.h, metric.h, loss.h and nn.h that returns f32 values made of its
- * tensors, but for dp_map_into and dp_write, which change a tensor in place, dp_pairwise_smallest, and results that are gradients
- * of metric.h and loss.h. Where a function has no derivative, docs/formula.md says what is taken; a max or min shares among equal
+ * What is differentiable, and how often: docs/gradients.md. Every call that returns f32 values made of its tensors, but for
+ * dp_pairwise_smallest, whose values end with an error where a gradient comes to them, and the gradients that metric.h and loss.h
+ * return. dp_map_into, dp_write and dp_fill change a tensor in place and are not recorded; a pass that needs what they changed ends
+ * with an error. Where a function has no derivative, docs/formula.md says what is taken; a max or min shares among equal
  * elements. A recorded call keeps its arguments alive until its result is gone or dp_backward has passed. */
 #ifndef DIPOLE_GRAD_H
 #define DIPOLE_GRAD_H

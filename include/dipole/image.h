@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pictures of results: PNG files, grids of samples, and plain plots, drawn on the host without any other program.
  *
- * Calls that draw fill `*image`, which is zeroed on failure and else freed by the caller with dp_image_free. The same input gives
- * the same pixels on every machine. Calls with `message` (may be NULL) put one line with what is wrong into it on failure, "" on
+ * Calls that draw fill `*image`, which is zeroed on failure and else freed by the caller with dp_image_free. Calls with `message` (may be NULL) put one line with what is wrong into it on failure, "" on
  * success. Statuses: ERROR_ARGUMENT (NULLs, sizes out of range, no number that can be drawn), ERROR_MEMORY, and those named. */
 #ifndef DIPOLE_IMAGE_H
 #define DIPOLE_IMAGE_H

@@ -33,6 +33,8 @@ typedef struct dp__text {
 void dp__text_add(dp__text *text, const char *format, ...) DP_PRINTF(2, 3);
 void dp__text_add_range(dp__text *text, const char *data, size_t length);
 void dp__text_free(dp__text *text);
+/* Writes a number and its NUL, and returns its length. */
+size_t dp__int_text(int value, char text[12]);
 
 /* A buffer: memory of one device, shared by the tensors that are views of it. */
 typedef struct dp__buffer {

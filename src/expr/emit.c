@@ -115,12 +115,14 @@ static spelling spell(const emitter *e, int n, int c)
         return (spelling){"SPLAT(1.0f * c)"}; /* both dialects convert the int */
     if (dp__node_is_literal(at(e, n)->kind))
         return spell_const(node->kind == DP__NODE_INDEX ? c : node->value);
-    if (e->unroll && node->dim > 0)
-        snprintf(s.text, sizeof(s.text), "v%d_%d", n, c);
-    else if (!e->unroll && (reduces(e, n) || has(e, n, KEPT)))
-        snprintf(s.text, sizeof(s.text), "v%d[b]", n);
-    else
-        snprintf(s.text, sizeof(s.text), "v%d", n);
+    s.text[0] = 'v'; /* v<n>, v<n>_<c> or v<n>[b] */
+    const size_t length = 1 + dp__int_text(n, s.text + 1);
+    if (e->unroll && node->dim > 0) {
+        s.text[length] = '_';
+        dp__int_text(c, s.text + length + 1);
+    } else if (!e->unroll && (reduces(e, n) || has(e, n, KEPT))) {
+        memcpy(s.text + length, "[b]", 4);
+    }
     return s;
 }
 
@@ -234,7 +236,9 @@ const char *dp__emit_neutral(const emitter *e, int n)
 
 void dp__emit_begin_line(const emitter *e)
 {
-    dp__text_add(e->text, "%*s", e->indent, "");
+    static const char blanks[] = "                                ";
+    for (int rest = e->indent; rest > 0; rest -= (int)sizeof blanks - 1)
+        dp__text_add_range(e->text, blanks, DP_MIN2((size_t)rest, sizeof blanks - 1));
 }
 
 void dp__emit_open_scope(emitter *e, const char *head)

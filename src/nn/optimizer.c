@@ -352,7 +352,10 @@ static dp_status update(dp_optimizer *o, const slot *s, const dp_tensor *gradien
     } else {
         snprintf(text, sizeof text, "g = g0%s%s; p - rate * g", clipped, decay);
     }
-    return dp_map_into(o->device, text, (dp_args){arg, count}, out, outputs);
+    dp_grad_pause(o->device); /* the slots are no functions of the parameters */
+    const dp_status status = dp_map_into(o->device, text, (dp_args){arg, count}, out, outputs);
+    dp_grad_resume(o->device);
+    return status;
 }
 
 dp_status dp_optimizer_step(dp_optimizer *o, const dp_tensor *const *gradients)

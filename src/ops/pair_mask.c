@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The mask of a cut-off: two tiles are apart where their bounding boxes are. */
+#include "core/record.h"
 #include "ops/pairwise_options.h"
 #include <float.h>
 #include <math.h>
@@ -132,7 +133,9 @@ dp_tensor *dp_pair_mask_cutoff(dp_device *device, const dp_tensor *x, const dp_t
     }
     const dp_shape shape = {2, {DP_CEIL_DIV(x->shape.dim[0], tile), DP_CEIL_DIV(y->shape.dim[0], tile)}};
     dp_tensor *mask = dp__tensor_create(device, DP_F32, shape);
+    dp__record_pause(device); /* a step: no gradient goes back from it */
     if (mask && dp_tensor_size(mask) > 0 && fill(device, x, y, tile, radius, mask) != DP_OK)
         dp_tensor_release(&mask);
+    dp__record_resume(device);
     return mask;
 }

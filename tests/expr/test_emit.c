@@ -3,6 +3,9 @@
  * tests. */
 #include "formulas.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 static char *emitted(const dp__expr *expr, bool unroll)
 {
     dp__text text = {0};
@@ -203,6 +206,25 @@ static void check_names(const char *text)
     }
 }
 
+/* Simple formats take a way of their own: the same text as printf's. */
+static void test_text(void **state)
+{
+    static const int numbers[] = {0, 7, 10, -1, 1234567890, INT_MAX, INT_MIN};
+    char wanted[256];
+    (void)state;
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+        dp__text text = {0};
+        dp__text_add(&text, "%d%s%%%c|%d", numbers[k], k % 2 ? "" : "word", 'x', -(int)k);
+        dp__text_add(&text, " %5d %u %s", numbers[k], (unsigned)numbers[k], "slow");
+        dp__text_add(&text, "%s", "");
+        snprintf(wanted, sizeof wanted, "%d%s%%%c|%d %5d %u %s", numbers[k], k % 2 ? "" : "word", 'x', -(int)k, numbers[k],
+                 (unsigned)numbers[k], "slow");
+        assert_string_equal(text.data, wanted);
+        assert_int_equal(text.length, strlen(wanted));
+        dp__text_free(&text);
+    }
+}
+
 static void test_emit_any(void **state)
 {
     (void)state;
@@ -230,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_emit_products),
         cmocka_unit_test(test_emit_phases),
         cmocka_unit_test(test_emit_any),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

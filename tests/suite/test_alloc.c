@@ -266,6 +266,60 @@ static dp_status losses(dp_device *device)
     return dp_failed(device);
 }
 
+/* Recording, both orders of going back, and the calls over pairs that make their gradients at once or compose them. */
+static dp_status derivatives(dp_device *device)
+{
+    dp_tensor *x = dp_uniform(device, 1, DP_SHAPE(4, 2), -1, 1), *w = dp_uniform(device, 2, DP_SHAPE(2, 2), -1, 1);
+    dp_tensor *many[2] = {NULL, NULL}, *found[2] = {NULL, NULL}, *seconds[2] = {NULL, NULL}, *loss = NULL, *nearest[2] = {NULL, NULL};
+    dp_require_grad(x);
+    dp_require_grad(w);
+    dp_tensor *y = dp_matmul(device, x, w, NULL), *part = dp_slice(y, 0, 0, 2, 1);
+    const dp_args args = DP_ARGS({"x", y, 0}, {"z", part, 0});
+    const dp_pair_options two = {.problems = 2};
+    dp_pairwise_many(device, "d = x[i] - z[j]; dot(d, d), d * d", DP_MEAN_J, args, many, 2);
+    dp_pairwise_smallest(device, "sqdist(x[i], z[j])", 1, DP_OVER_J, args, &nearest[0], &nearest[1]);
+    dp_loss_ntxent(device, y, NULL, &loss, NULL);
+    dp_tensor *list[] = {
+        dp_pairwise(device, "rsqrt(sqdist(x[i], z[j]) + 1)", DP_SUM_ALL, args),
+        dp_pairwise(device, "dot(x[i], z[j])", DP_MAX_ALL, args),
+        dp_pairwise_with(device, "dot(x[i], z[j])", DP_MEAN_ALL, args, &two),
+        dp_pairwise_softmax(device, "dot(x[i], z[j])", "z[j]", DP_SUM_J, args),
+        dp_metric(device, y, part, &(dp_metric_params){.potential = "plummer"}, 0, NULL),
+        many[0],
+        many[1],
+        loss,
+    };
+    enum { COUNT = sizeof list / sizeof *list };
+    dp_tensor *sum = NULL, *wrt[] = {x, w};
+    for (int k = 0; k < COUNT; k++) {
+        dp_tensor *number = dp_reduce(device, list[k], DP_SUM, DP_ALL_AXES), *more = sum;
+        if (number && sum)
+            more = dp_map(device, "a + b", DP_ARGS({"a", sum, 0}, {"b", number, 0}));
+        else if (number)
+            more = dp_tensor_retain(number);
+        if (more != sum)
+            dp_tensor_release(&sum);
+        sum = more;
+        dp_tensor_release(&number);
+    }
+    if (sum && x && w && dp_failed(device) == DP_OK)
+        dp_gradients(sum, NULL, wrt, 2, DP_GRADIENT_KEEP, found);
+    dp_tensor *square = list[3] && dp_failed(device) == DP_OK ? dp_map(device, "y * y", DP_ARGS({"y", list[3], 0})) : NULL;
+    dp_tensor *total = square ? dp_reduce(device, square, DP_SUM, DP_ALL_AXES) : NULL;
+    if (total && dp_failed(device) == DP_OK && dp_gradients(total, NULL, wrt, 1, DP_GRADIENT_RECORD, seconds) == DP_OK) {
+        dp_tensor *form = dp_reduce(device, seconds[0], DP_SUM, DP_ALL_AXES);
+        if (form)
+            dp_backward(form);
+        dp_tensor_release(&form);
+    }
+    dp_tensor *rest[] = {x, w, y, part, sum, square, total, found[0], found[1], seconds[0], nearest[0], nearest[1]};
+    for (size_t k = 0; k < sizeof rest / sizeof *rest; k++)
+        dp_tensor_release(&rest[k]);
+    for (int k = 0; k < COUNT; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 /* A formula that is wrong needs memory for its message; either may be told. */
 static dp_status wrong_formula(dp_device *device)
 {
@@ -341,6 +395,40 @@ static dp_status caching(dp_device *device)
     return status == DP_ERROR_IO ? DP_ERROR_MEMORY : status == DP_OK ? dp_failed(device) : status;
 }
 
+/* What training is made of, with its gradients. */
+static dp_status training(dp_device *device)
+{
+    const dp_atom_pairs_params alike = {.units = DP_ATOM_ALL}, drawn = {.units = DP_ATOM_REPEATED};
+    dp_atom_pairs *pairs[2] = {dp_atom_pairs_create(device, 2, 3, &alike), dp_atom_pairs_create(device, 2, 3, &drawn)};
+    dp_tensor *e = dp_uniform(device, 1, DP_SHAPE(2, 3, 2), -1, 1), *f = dp_uniform(device, 2, DP_SHAPE(3, 2), -1, 1),
+              *g = dp_uniform(device, 3, DP_SHAPE(2, 2), -1, 1), *quantised = NULL, *codes = NULL, *parts[3] = {NULL};
+    dp_atom_state state = {0};
+    if (dp_require_grad(e) == DP_OK && dp_require_grad(f) == DP_OK)
+        dp_atom_state_create(device, e, 3, &state);
+    dp_tensor *losses[] = {
+        dp_atom_loss(device, e, NULL, parts),
+        pairs[0] ? dp_atom_loss(device, e, &(dp_atom_params){.pairs = pairs[0]}, NULL) : NULL,
+        pairs[1] ? dp_atom_loss(device, e, &(dp_atom_params){.pairs = pairs[1]}, NULL) : NULL,
+        dp_eieg_generator_loss(device, f, g, NULL),
+        dp_eieg_discriminator_loss(device, f, g, NULL),
+        dp_eieg_metric(device, f, g, &(dp_eieg_params){.estimator = DP_ESTIMATOR_V_DIAGONAL}),
+        dp_eieg_flow_velocity(device, f, g, 1, 0.5, 1, 1),
+        dp_vq(device, f, g, NULL, &quantised, &codes),
+    };
+    for (size_t k = 0; k < sizeof losses / sizeof *losses; k++) {
+        if (dp_requires_grad(losses[k]))
+            dp_backward(losses[k]);
+        dp_tensor_release(&losses[k]);
+    }
+    dp_atom_state_release(&state);
+    dp_atom_pairs_destroy(&pairs[0]);
+    dp_atom_pairs_destroy(&pairs[1]);
+    dp_tensor *list[] = {e, f, g, quantised, codes, parts[0], parts[1], parts[2]};
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++)
+        dp_tensor_release(&list[k]);
+    return dp_failed(device);
+}
+
 static void fail_each(scenario *run, bool opens)
 {
     for (long k = 1;; k++) {
@@ -368,6 +456,12 @@ static void test_opening(void **state)
 {
     (void)state;
     fail_each(opening, true);
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    fail_each(training, false);
 }
 
 static void test_tensors(void **state)
@@ -418,6 +512,12 @@ static void test_losses(void **state)
     fail_each(losses, false);
 }
 
+static void test_derivatives(void **state)
+{
+    (void)state;
+    fail_each(derivatives, false);
+}
+
 static void test_wrong_formula(void **state)
 {
     (void)state;
@@ -457,11 +557,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_caching),       cmocka_unit_test(test_opening),       cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_training),
         cmocka_unit_test(test_primitives),    cmocka_unit_test(test_formulas),
         cmocka_unit_test(test_wrong_formula), cmocka_unit_test(test_profiling),
         cmocka_unit_test(test_explaining),    cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_problems),      cmocka_unit_test(test_halves), cmocka_unit_test(test_convolutions),
-        cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_reductions),    cmocka_unit_test(test_losses), cmocka_unit_test(test_derivatives),
     };
     return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
 }

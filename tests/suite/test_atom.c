@@ -269,8 +269,267 @@ static void forms(dp_device *device)
         }
 }
 
+/* In a program, with pairs that are drawn anew between runs: the same as by calls. */
+typedef struct training {
+    dp_tensor *e, *value, *gradient;
+    dp_atom_params params;
+} training;
+
+static dp_status train(dp_device *device, void *context)
+{
+    training *t = context;
+    dp_tensor *loss = dp_atom_loss(device, t->e, &t->params, NULL), *gradient = NULL;
+    dp_status status = loss ? dp_gradients(loss, NULL, &t->e, 1, 0, &gradient) : dp_failed(device);
+    if (status == DP_OK)
+        status = dp_map_into(device, "x", DP_ARGS({"x", loss, 0}), &t->value, 1);
+    if (status == DP_OK)
+        status = dp_map_into(device, "x", DP_ARGS({"x", gradient, 0}), &t->gradient, 1);
+    dp_tensor_release(&loss);
+    dp_tensor_release(&gradient);
+    return status;
+}
+
+static void programs(dp_device *device)
+{
+    static const dp_atom_units units[] = {DP_ATOM_DISTINCT, DP_ATOM_REPEATED, DP_ATOM_ALL};
+    float first[2][SIZE], again[SIZE];
+    for (int k = 0; k < 3; k++) {
+        training t = {.e = atoms(device, B), .value = dp_full(device, DP_F32, DP_SCALAR, 0)};
+        dp_atom_pairs *pairs =
+            dp_atom_pairs_create(device, B, UNITS, &(dp_atom_pairs_params){.units = units[k], .most = 4, .seed = 5});
+        t.gradient = dp_full(device, DP_F32, DP_SHAPE(B, UNITS, H), 0);
+        t.params.pairs = pairs;
+        for (int step = 0; step < 2; step++) {
+            assert_int_equal(dp_atom_pairs_sample(pairs, 3 + (uint64_t)step), DP_OK);
+            assert_int_equal(train(device, &t), DP_OK);
+            assert_int_equal(dp_read(t.gradient, first[step], sizeof first[step]), DP_OK);
+        }
+        if (units[k] != DP_ATOM_ALL) /* there are only two shifts */
+            assert_memory_not_equal(first[0], first[1], sizeof first[0]);
+        dp_program *program = dp_program_create(device, train, &t);
+        for (int step = 0; step < 4; step++) {
+            assert_int_equal(dp_atom_pairs_sample(pairs, 3 + (uint64_t)step % 2), DP_OK);
+            assert_int_equal(dp_program_run(program), DP_OK);
+            suite_ok(device);
+            assert_int_equal(dp_read(t.gradient, again, sizeof again), DP_OK);
+            assert_memory_equal(again, first[step % 2], sizeof again);
+        }
+        dp_program_destroy(&program);
+        dp_atom_pairs_destroy(&pairs);
+        dp_tensor *list[] = {t.e, t.value, t.gradient};
+        for (int n = 0; n < 3; n++)
+            dp_tensor_release(&list[n]);
+    }
+}
+
+/* The distance at rest. ------------------------------ */
+
+/* Of nuclei at distance D on a line, the derivative of the energy by D, and the energy. */
+static double slope(dp_device *device, dp_tensor *const t[6], double D, double *value)
+{
+    static const char *const wrt[] = {"y"};
+    const float y[2] = {(float)D, (float)D};
+    dp_tensor *gradient, *energy;
+    dp_potential_call p;
+    assert_int_equal(dp_write(t[3], y, sizeof y), DP_OK);
+    assert_int_equal(dp_potential_prepare(device, "atoms",
+                                          DP_ARGS({"q", t[0], 0}, {"p", t[1], 0}, {"x", t[2], 0}, {"y", t[3], 0},
+                                                  {"r", t[4], 0}, {"s", t[5], 0}),
+                                          &p),
+                     DP_OK);
+    assert_int_equal(dp_pairwise_gradient(device, p.formula, DP_SUM_ALL, p.args, NULL, wrt, 1, &gradient, &energy), DP_OK);
+    float g[2];
+    assert_int_equal(dp_read(gradient, g, sizeof g), DP_OK);
+    *value = dp_item(energy);
+    dp_tensor_release(&gradient);
+    dp_tensor_release(&energy);
+    return (double)g[0] + (double)g[1];
+}
+
+/* Two charges of each sign: c1 = 2 a b of like ones, c2 = a^2 + b^2 of unlike ones, k = c2 / c1. With k > 1 there is one minimum, at
+ * R / (sqrt(k) - 1), of -c1 (sqrt(k) - 1)^2 / R; with k <= 1 they repel each other at every distance. */
+static void distance_at_rest(dp_device *device)
+{
+    const double a = 0.9, b = 0.25, R = 0.4, c1 = 2 * a * b, c2 = a * a + b * b, k = c2 / c1;
+    const float zeros[2] = {0, 0}, radii[2] = {0.3f, 0.3f}, others[2] = {0.5f, 0.5f};
+    const float q[2] = {0.9f, -0.25f}, unlike[2] = {-0.9f, 0.25f};
+    const float *const parts[6] = {q, unlike, zeros, zeros, radii, others};
+    dp_tensor *t[6];
+    for (int n = 0; n < 6; n++)
+        t[n] = dp_from(device, DP_F32, DP_SHAPE(2), parts[n]);
+    double low = 0.01, high = 10, value;
+    for (int step = 0; step < 24; step++) {
+        const double middle = sqrt(low * high);
+        *(slope(device, t, middle, &value) < 0 ? &low : &high) = middle;
+    }
+    assert_true(fabs(low - R / (sqrt(k) - 1)) <= 1e-4);
+    assert_true(fabs(value - -c1 * pow(sqrt(k) - 1, 2) / R) <= 1e-5);
+    dp_write(t[1], q, sizeof q); /* like ones: k = c1 / c2 < 1 */
+    for (int step = 0; step < 8; step++)
+        assert_true(slope(device, t, pow(2, step - 4), &value) < 0);
+    for (int n = 0; n < 6; n++)
+        dp_tensor_release(&t[n]);
+}
+
+/* Drawing. ------------------------------ */
+
+static void draws(dp_device *device)
+{
+    enum { SAMPLES = 6, WIDE = 9, DRAWN = 4, STEPS = 200 };
+    int32_t a[SAMPLES], b[SAMPLES], i[SAMPLES * DRAWN], seen[WIDE] = {0}, shifts[SAMPLES] = {0};
+    const dp_atom_pairs_params params = {.most = DRAWN, .seed = 77};
+    dp_atom_pairs *pairs = dp_atom_pairs_create(device, SAMPLES, WIDE, &params);
+    suite_ok(device);
+    for (int step = 0; step < STEPS; step++) {
+        assert_int_equal(dp_atom_pairs_sample(pairs, (uint64_t)step), DP_OK);
+        dp_read(pairs->a, a, sizeof a);
+        dp_read(pairs->b, b, sizeof b);
+        dp_read(step % 2 ? pairs->j : pairs->i, i, sizeof i);
+        const int shift = (b[0] - a[0] + SAMPLES) % SAMPLES;
+        assert_in_range(shift, 1, SAMPLES - 1);
+        shifts[shift]++;
+        for (int k = 0; k < SAMPLES; k++)
+            assert_true(a[k] == k && b[k] == (k + shift) % SAMPLES);
+        for (int k = 0; k < SAMPLES * DRAWN; k++) {
+            assert_in_range(i[k], 0, WIDE - 1);
+            seen[i[k]]++;
+            for (int other = k - k % DRAWN; other < k; other++)
+                assert_int_not_equal(i[k], i[other]);
+        }
+    }
+    /* Each as often as the others: 4 standard deviations of a binomial count. */
+    for (int k = 0; k < WIDE; k++)
+        assert_true(fabs(seen[k] - STEPS * SAMPLES * DRAWN / (double)WIDE) <= 4 * sqrt(STEPS * SAMPLES * DRAWN / (double)WIDE));
+    for (int k = 1; k < SAMPLES; k++)
+        assert_true(fabs(shifts[k] - STEPS / (SAMPLES - 1.0)) <= 4 * sqrt(STEPS / (SAMPLES - 1.0)));
+    dp_atom_pairs_destroy(&pairs);
+}
+
+/* L_force of drawn sub-units is on average M / n^2 times that of all of them. */
+static void mean_of_draws(dp_device *device)
+{
+    static const dp_atom_units units[2] = {DP_ATOM_DISTINCT, DP_ATOM_REPEATED};
+    enum { STEPS = 300, DRAWN = 3 };
+    dp_tensor *e = atoms(device, 2);
+    if (dp_device_get_info(device).type != DP_DEVICE_REFERENCE) {
+        dp_tensor_release(&e);
+        return;
+    }
+    dp_grad_pause(device);
+    dp_tensor *all = dp_atom_loss(device, e, &(dp_atom_params){.force = 1}, NULL),
+              *scaled = dp_atom_loss(device, e, &(dp_atom_params){.force = 1, .expected = true}, NULL),
+              *mean = dp_atom_loss(device, e, &(dp_atom_params){.force = 1, .normalise = true}, NULL);
+    const double want = dp_item(all) * DRAWN / (UNITS * UNITS);
+    assert_true(fabs(dp_item(scaled) - dp_item(all) * UNITS / (UNITS * UNITS)) <= 1e-6);
+    assert_true(fabs(dp_item(mean) - dp_item(all) / (UNITS * UNITS)) <= 1e-6);
+    for (int k = 0; k < 2; k++) {
+        dp_atom_pairs *pairs =
+            dp_atom_pairs_create(device, 2, UNITS, &(dp_atom_pairs_params){.units = units[k], .most = DRAWN, .seed = 9});
+        double sum = 0, square = 0;
+        for (int step = 0; step < STEPS; step++) {
+            dp_atom_pairs_sample(pairs, (uint64_t)step);
+            dp_tensor *value = dp_atom_loss(device, e, &(dp_atom_params){.force = 1, .pairs = pairs}, NULL);
+            const double found = dp_item(value);
+            sum += found;
+            square += found * found;
+            dp_tensor_release(&value);
+        }
+        suite_ok(device);
+        const double average = sum / STEPS, deviation = sqrt(square / STEPS - average * average);
+        assert_true(deviation > 0 && fabs(average - want) <= 4 * deviation / sqrt(STEPS));
+        dp_atom_pairs_destroy(&pairs);
+    }
+    dp_grad_resume(device);
+    dp_tensor *list[] = {e, all, scaled, mean};
+    for (int k = 0; k < 4; k++)
+        dp_tensor_release(&list[k]);
+}
+
+/* Singular points: charges of 0, equal nuclei. Their gradients are numbers. */
+static void singular(dp_device *device)
+{
+    float e[B * UNITS * H] = {0}, g[B * UNITS * H];
+    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(B, UNITS, H), e);
+    dp_require_grad(x);
+    dp_tensor *value = dp_atom_loss(device, x, NULL, NULL);
+    suite_ok(device);
+    assert_true(isfinite(dp_item(value)));
+    assert_int_equal(dp_backward(value), DP_OK);
+    dp_read(dp_grad(x), g, sizeof g);
+    for (int k = 0; k < B * UNITS * H; k++)
+        assert_true(g[k] == 0);
+    dp_tensor_release(&value);
+    for (int k = 0; k < B * UNITS; k++)
+        e[k * H] = k % UNITS == 0 ? 0 : k % 2 ? 0.5f : -0.5f; /* nuclei that meet: D is its least value */
+    dp_grad_clear(x);
+    dp_write(x, e, sizeof e);
+    value = dp_atom_loss(device, x, NULL, NULL);
+    assert_int_equal(dp_backward(value), DP_OK);
+    dp_read(dp_grad(x), g, sizeof g);
+    for (int k = 0; k < B * UNITS * H; k++)
+        assert_true(isfinite(g[k]) && (k % H == 0 || g[k] == 0));
+    dp_tensor_release(&value);
+    dp_tensor_release(&x);
+}
+
+/* Wrong arguments. ------------------------------ */
+
+static void refused(dp_device *device, dp_tensor *result, const char *word)
+{
+    assert_null(result);
+    suite_failed(device, DP_ERROR_ARGUMENT, word);
+}
+
+static void refused_pairs(dp_device *device, int64_t batch, int64_t units, dp_atom_pairs_params params, const char *word)
+{
+    assert_null(dp_atom_pairs_create(device, batch, units, &params));
+    suite_failed(device, DP_ERROR_ARGUMENT, word);
+}
+
+static void wrong(dp_device *device)
+{
+    dp_atom_state state;
+    dp_tensor *e = atoms(device, B), *one = dp_slice(e, 0, 0, 1, 1), *thin = dp_slice(e, 2, 0, 1, 1),
+              *flat = dp_reshape(e, DP_SHAPE(B * UNITS, H)), *whole = dp_full(device, DP_I32, DP_SHAPE(2, 2, 2), 1);
+    dp_atom_pairs *pairs = dp_atom_pairs_create(device, B, UNITS, NULL);
+    dp_tensor *parts[3];
+    assert_int_equal(pairs->drawn, UNITS);
+    refused(device, dp_atom_loss(device, flat, NULL, parts), "[15, 4]");
+    assert_true(!parts[0] && !parts[1] && !parts[2]);
+    refused(device, dp_atom_loss(device, thin, NULL, NULL), "h of 2");
+    refused(device, dp_atom_loss(device, whole, NULL, NULL), "e");
+    refused(device, dp_atom_loss(device, one, NULL, NULL), "one sample");
+    refused(device, dp_atom_loss(device, e, &(dp_atom_params){.norm = 0.5}, NULL), "norm is 0.5");
+    refused(device, dp_atom_loss(device, e, &(dp_atom_params){.norm = NAN}, NULL), "norm");
+    refused(device, dp_atom_loss(device, e, &(dp_atom_params){.charge = INFINITY}, NULL), "charge is inf");
+    refused(device, dp_atom_loss(device, one, &(dp_atom_params){.pairs = pairs}, NULL), "pairs are of 3");
+    refused(device, dp_atom_loss(device, e, &(dp_atom_params){.pairs = pairs, .expected = true}, NULL), "expected");
+    refused(device, dp_atom_loss(device, e, &(dp_atom_params){.normalise = true, .expected = true}, NULL), "normalise");
+    assert_int_equal(dp_atom_state_create(device, flat, 0, &state), DP_ERROR_ARGUMENT);
+    suite_failed(device, DP_ERROR_ARGUMENT, "atom_state");
+    assert_int_equal(dp_atom_state_create(device, e, 0, NULL), DP_ERROR_ARGUMENT);
+    suite_failed(device, DP_ERROR_ARGUMENT, "state is NULL");
+    refused_pairs(device, 1, UNITS, (dp_atom_pairs_params){0}, "batch is 1");
+    refused_pairs(device, 2, 0, (dp_atom_pairs_params){0}, "units is 0");
+    refused_pairs(device, 2, 2, (dp_atom_pairs_params){.most = -1}, "most is -1");
+    refused_pairs(device, 2, 2, (dp_atom_pairs_params){.pairing = 2}, "pairing is 2");
+    refused_pairs(device, 2, 2, (dp_atom_pairs_params){.units = 3}, "units is 3");
+    assert_int_equal(dp_atom_pairs_sample(pairs, (1 << 24) + 1), DP_ERROR_ARGUMENT);
+    suite_failed(device, DP_ERROR_ARGUMENT, "step");
+    assert_null(dp_atom_loss(NULL, e, NULL, NULL));
+    dp_atom_state_release(NULL);
+    dp_atom_pairs_destroy(NULL);
+    dp_atom_pairs_destroy(&pairs);
+    dp_tensor *list[] = {e, one, thin, flat, whole};
+    for (int k = 0; k < 5; k++)
+        dp_tensor_release(&list[k]);
+    suite_works(device);
+}
+
 int main(void)
 {
-    static const suite_test tests[] = {{"states", states}, {"drawn pairs", drawn}, {"closed form", closed}, {"forms", forms}};
+    static const suite_test tests[] = {{"states", states}, {"drawn pairs", drawn}, {"closed form", closed}, {"forms", forms}, {"programs", programs},
+                                       {"distance at rest", distance_at_rest}, {"draws", draws}, {"mean of draws", mean_of_draws},
+                                       {"singular points", singular}, {"wrong arguments", wrong}};
     return suite_run("atom", tests, sizeof tests / sizeof *tests);
 }

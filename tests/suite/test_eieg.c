@@ -135,8 +135,335 @@ static void flow(dp_device *device)
     }
 }
 
+/* Other kernels: golden values of metrics of two and three dimensions that are not close to each other. ------------------------------ */
+
+static void kernels(dp_device *device)
+{
+    static const struct {
+        const char *name;
+        dp_eieg_params params;
+        const golden_metric *golden;
+    } others[] = {{"smooth distance", {.kernel = DP_EIEG_SMOOTH_DIST, .eps = 0.3}, &golden_mmd2_riesz_sdist},
+                  {"Plummer", {.kernel = DP_EIEG_PLUMMER, .eps = 0.3}, &golden_mmd2_plummer}};
+    for (int k = 0; k < 2; k++) {
+        float data[N * 2];
+        for (uint32_t t = 0; t < N * 2; t++)
+            data[t] = number(22, t);
+        dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(N, 2), data), *y = points_y(device, 2);
+        dp_require_grad(x);
+        dp_require_grad(y);
+        dp_tensor *value = dp_eieg_metric(device, x, y, &others[k].params);
+        suite_ok(device);
+        assert_true(fabs(dp_item(value) - others[k].golden->value) <= 1e-5 * 10);
+        dp_backward(value);
+        check_entries(others[k].name, dp_grad(x), &others[k].golden->x, 1e-5);
+        check_entries(others[k].name, dp_grad(y), &others[k].golden->y, 1e-5);
+        release((dp_tensor *[]){x, y, value}, 3);
+    }
+}
+
+/* Gradients against differences, on the reference: every kernel, exponent and stabiliser, by both ways through the pairs. */
+
+typedef struct form {
+    call *call;
+    dp_eieg_params params;
+} form;
+
+static dp_tensor *of_both(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    const form *f = context;
+    dp_tensor *y = count == 1 ? points_y(device, 2) : dp_tensor_retain(x[1]);
+    dp_tensor *value = f->call(device, x[0], y, &f->params);
+    dp_tensor_release(&y);
+    return value;
+}
+
+static void gradients(dp_device *device)
+{
+    static const form forms[] = {
+        {dp_eieg_generator_loss, {.eps = 0.3}},
+        {dp_eieg_generator_loss, {.eps = 0.3, .no_self = true, .scaled = true}},
+        {dp_eieg_generator_loss, {.s = 2.5, .eps = 0.4, .kernel = DP_EIEG_SMOOTH_DIST}},
+        {dp_eieg_metric, {.s = 0.5, .kernel = DP_EIEG_PLUMMER, .eps = 0.5, .estimator = DP_ESTIMATOR_U}},
+        {dp_eieg_discriminator_loss, {.eps = 0.3, .lambda = 2, .stabilise_generated = true}},
+        {dp_eieg_discriminator_loss, {.eps = 0.3, .stabiliser = DP_EIEG_STABILISER_A, .scaled = true, .length = 1.5}},
+        {dp_eieg_discriminator_loss, {.eps = 0.3, .stabiliser = DP_EIEG_STABILISER_B, .stabilise_generated = true}},
+        {dp_eieg_discriminator_loss, {.eps = 0.3, .stabiliser = DP_EIEG_STABILISER_NONE}},
+    };
+    if (dp_device_get_info(device).type != DP_DEVICE_REFERENCE)
+        return;
+    for (size_t k = 0; k < sizeof forms / sizeof *forms; k++)
+        for (int count = 1; count <= 2; count++) {
+            dp_grad_check_result r;
+            dp_tensor *x[2] = {points_x(device, 2), points_y(device, 2)};
+            assert_int_equal(dp_grad_check(of_both, (void *)&forms[k], x, count, 1, 0, 0, &r), DP_OK);
+            if (!(r.worst <= 1))
+                fail_msg("form %d of %d sets: argument %d, element %d: %.9g, by differences %.9g +- %.3g", (int)k, count,
+                         r.argument, (int)r.element, r.gradient, r.difference, r.allowed);
+            release(x, 2);
+        }
+}
+
+/* What holds for all points. ------------------------------ */
+
+typedef struct measured {
+    double value, x[N * 2], y[M * 2];
+} measured;
+
+/* A metric and its gradients of points given. */
+static measured measure(dp_device *device, const double *x, int n, const double *y, int m, const dp_eieg_params *params)
+{
+    float data[2][M * 2], g[M * 2];
+    measured result = {0};
+    for (int t = 0; t < 2 * n; t++)
+        data[0][t] = (float)x[t];
+    for (int t = 0; t < 2 * m; t++)
+        data[1][t] = (float)y[t];
+    dp_tensor *a = dp_from(device, DP_F32, DP_SHAPE(n, 2), data[0]), *b = dp_from(device, DP_F32, DP_SHAPE(m, 2), data[1]);
+    dp_require_grad(a);
+    dp_require_grad(b);
+    dp_tensor *value = dp_eieg_metric(device, a, b, params);
+    suite_ok(device);
+    result.value = dp_item(value);
+    assert_int_equal(dp_backward(value), DP_OK);
+    dp_read(dp_grad(a), g, sizeof *g * 2 * (size_t)n);
+    for (int t = 0; t < 2 * n; t++)
+        result.x[t] = (double)g[t];
+    dp_read(dp_grad(b), g, sizeof *g * 2 * (size_t)m);
+    for (int t = 0; t < 2 * m; t++)
+        result.y[t] = (double)g[t];
+    release((dp_tensor *[]){a, b, value}, 3);
+    return result;
+}
+
+static void properties(dp_device *device)
+{
+    double x[N * 2], y[M * 2], turned[N * 2], turned_y[M * 2], grown[N * 2], grown_y[M * 2], moved[N * 2];
+    for (uint32_t t = 0; t < N * 2; t++)
+        x[t] = (double)number(22, t);
+    for (uint32_t t = 0; t < M * 2; t++)
+        y[t] = 0.5 * (double)number(32, t) + 0.25;
+    const dp_eieg_params p = {.eps = 0.3}, with = {.eps = 0.3, .estimator = DP_ESTIMATOR_V_DIAGONAL};
+    const measured e = measure(device, x, N, y, M, &p);
+    const double size = 20; /* of the terms, and of the gradients' */
+
+    const measured same = measure(device, x, N, x, N, &with);
+    assert_true(fabs(same.value) <= 1e-5 * size);
+    for (int t = 0; t < N * 2; t++)
+        assert_true(fabs(same.x[t]) <= 1e-5 * size);
+
+    double total[2] = {0, 0};
+    for (int t = 0; t < N * 2; t++)
+        total[t % 2] += e.x[t];
+    for (int t = 0; t < M * 2; t++)
+        total[t % 2] += e.y[t];
+    assert_true(fabs(total[0]) <= 1e-5 * size && fabs(total[1]) <= 1e-5 * size);
+
+    /* A rotation and another order; then twice as large with the cut-off. */
+    const double c = cos(0.7), s = sin(0.7);
+    for (int k = 0; k < N; k++) {
+        const double *from = x + 2 * ((k + 2) % N);
+        turned[2 * k] = c * from[0] - s * from[1];
+        turned[2 * k + 1] = s * from[0] + c * from[1];
+    }
+    for (int k = 0; k < M; k++) {
+        const double *from = y + 2 * (M - 1 - k);
+        turned_y[2 * k] = c * from[0] - s * from[1];
+        turned_y[2 * k + 1] = s * from[0] + c * from[1];
+    }
+    assert_true(fabs(measure(device, turned, N, turned_y, M, &p).value - e.value) <= 1e-5 * size);
+    for (int t = 0; t < M * 2; t++)
+        grown_y[t] = 2 * y[t];
+    for (int t = 0; t < N * 2; t++)
+        grown[t] = 2 * x[t];
+    const dp_eieg_params wider = {.eps = 0.6};
+    assert_true(fabs(2 * measure(device, grown, N, grown_y, M, &wider).value - e.value) <= 1e-5 * size);
+
+    double square = 0;
+    for (int t = 0; t < N * 2; t++) {
+        moved[t] = x[t] - 1e-3 * e.x[t];
+        square += e.x[t] * e.x[t];
+    }
+    const double change = measure(device, moved, N, y, M, &p).value - e.value;
+    assert_true(change < 0 && fabs(change + 1e-3 * square) <= 0.2 * 1e-3 * square);
+}
+
+/* The lattice whose energy is negative by the capped kernel, which is not positive definite; by Plummer's it is not. */
+static void definiteness(dp_device *device)
+{
+    float x[32 * 3], y[32 * 3];
+    int count[2] = {0, 0};
+    for (int site = 0; site < 64; site++) {
+        const int a = site / 16, b = site / 4 % 4, c = site % 4, odd = (a + b + c) % 2;
+        float *to = (odd ? y : x) + 3 * count[odd]++;
+        to[0] = 0.85f * (float)a;
+        to[1] = 0.85f * (float)b;
+        to[2] = 0.85f * (float)c;
+    }
+    dp_eieg_params p = {.eps = 1, .estimator = DP_ESTIMATOR_V_DIAGONAL};
+    dp_tensor *a = dp_from(device, DP_F32, DP_SHAPE(32, 3), x), *b = dp_from(device, DP_F32, DP_SHAPE(32, 3), y);
+    dp_tensor *capped = dp_eieg_metric(device, a, b, &p);
+    suite_ok(device);
+    assert_true(fabs(dp_item(capped) - -0.03757) <= 1e-5);
+    p.kernel = DP_EIEG_PLUMMER;
+    dp_tensor *plummer = dp_eieg_metric(device, a, b, &p);
+    assert_true(dp_item(plummer) > 0);
+    release((dp_tensor *[]){a, b, capped, plummer}, 4);
+}
+
+/* In 64 dimensions, where nothing of it fits f32 without a factor. */
+static void many_dimensions(dp_device *device)
+{
+    enum { POINTS = 4, DIMS = 64 };
+    float x[POINTS * DIMS];
+    for (uint32_t t = 0; t < POINTS * DIMS; t++)
+        x[t] = 0.008f * number(3, t); /* about as far from each other as eps is long */
+    dp_tensor *f = dp_from(device, DP_F32, DP_SHAPE(POINTS, DIMS), x), *g;
+    for (uint32_t t = 0; t < POINTS * DIMS; t++)
+        x[t] = 0.008f * number(4, t);
+    g = dp_from(device, DP_F32, DP_SHAPE(POINTS, DIMS), x);
+    dp_require_grad(f);
+    assert_null(dp_eieg_discriminator_loss(device, f, g, NULL));
+    suite_failed(device, DP_ERROR_ARGUMENT, "scaled");
+    dp_tensor *loss = dp_eieg_discriminator_loss(device, f, g, &(dp_eieg_params){.scaled = true, .stabiliser = DP_EIEG_STABILISER_A});
+    suite_ok(device);
+    assert_int_equal(dp_backward(loss), DP_OK);
+    assert_int_equal(dp_read(dp_grad(f), x, sizeof x), DP_OK);
+    double largest = 0;
+    for (int t = 0; t < POINTS * DIMS; t++)
+        largest = fmax(largest, fabs((double)x[t]));
+    assert_true(isfinite(dp_item(loss)) && largest > 1e-3 && largest < 1e6);
+    release((dp_tensor *[]){f, g, loss}, 3);
+}
+
+/* Linear stability of a constant density in the plane. ------------------------------ */
+
+/* Of a kernel that is r^-s from `cap` on and a parabola within (s = 0 here: the parabola (1 - r^2 / cap^2) alone), the Fourier
+ * transform at |k|: 2 pi int k(r) J0(|k| r) r dr, by Simpson's rule, and from 1/r its own transform 2 pi / |k|. */
+static double transform(double s, double cap, double k)
+{
+    enum { STEPS = 4000 };
+    const double h = cap / STEPS;
+    double sum = 0;
+    for (int t = 0; t <= STEPS; t++) {
+        const double r = t * h, weight = t == 0 || t == STEPS ? 1 : t % 2 ? 4 : 2;
+        const double value = s == 0 ? 1 - r * r / (cap * cap)
+                                    : ((s + 2) / 2 - s / 2 * r * r / (cap * cap)) * pow(cap, -s);
+        sum += weight * j0(k * r) * (s == 1 ? value * r - 1 : value * r);
+    }
+    double result = sum * h / 3 + (s == 1 ? 1 / k : 0);
+    if (s == 3) { /* the tail of r^-2 J0, with u = 1 / r: int_0^(1/cap) J0(k / u) du */
+        const double top = 1 / cap, step = top / 40000;
+        for (int t = 0; t < 40000; t++)
+            result += step * j0(k / ((t + 0.5) * step));
+    }
+    return 2 * acos(-1) * result;
+}
+
+/* lambda beyond which every wave that is at most as long as a box of side 8, with |k| <= 4, is stable. */
+static double critical(double s, double cap)
+{
+    double most = 0;
+    for (int step = 0; step <= 16; step++) {
+        const double least = acos(-1) / 4, k = least + (4 - least) * step / 16;
+        most = fmax(most, transform(1, 0.1, k) / transform(s, cap, k));
+    }
+    return most;
+}
+
+static double loss_of(dp_device *device, double amplitude, call *function, const dp_eieg_params *params)
+{
+    enum { SIDE = 16 };
+    float x[SIDE * SIDE * 2];
+    for (int k = 0; k < SIDE * SIDE; k++) {
+        const double place = 0.5 * (k % SIDE); /* a wave of length 4 along the first axis */
+        x[2 * k] = (float)(place + amplitude * cos(acos(-1) / 2 * place));
+        x[2 * k + 1] = 0.5f * (float)(k / SIDE);
+    }
+    const float far[2] = {3.75f, 3.75f};
+    dp_tensor *f = dp_from(device, DP_F32, DP_SHAPE(SIDE * SIDE, 2), x), *g = dp_from(device, DP_F32, DP_SHAPE(1, 2), far);
+    dp_tensor *value = function(device, f, g, params);
+    suite_ok(device);
+    const double found = dp_item(value);
+    release((dp_tensor *[]){f, g, value}, 3);
+    return found;
+}
+
+/* Curvature of a loss along a wave of density; the one point of the other set is subtracted. Descent makes a wave grow
+ * where it is negative. */
+static double curvature(dp_device *device, call *function, const dp_eieg_params *params, double cross)
+{
+    const dp_eieg_params alone = {.no_self = true};
+    double sum = 0;
+    for (int k = -1; k <= 1; k++) {
+        const double amplitude = 0.1 * k, weight = k == 0 ? -2 : 1;
+        sum += weight * (loss_of(device, amplitude, function, params) -
+                         cross * loss_of(device, amplitude, dp_eieg_generator_loss, &alone));
+    }
+    return sum / 0.01;
+}
+
+static void stability(dp_device *device)
+{
+    if (dp_device_get_info(device).type != DP_DEVICE_REFERENCE)
+        return; /* the losses are the same everywhere: see above */
+    assert_true(fabs(critical(1, 0.8) - 10.2) <= 0.05);
+    assert_true(fabs(critical(0, 0.8) - 8.0) <= 0.05);
+    assert_true(fabs(critical(3, 0.8) - 1.41) <= 0.005);
+    const dp_eieg_params none = {.stabiliser = DP_EIEG_STABILISER_NONE}, weak = {.lambda = 0.2}, strong = {.lambda = 5};
+    assert_true(curvature(device, dp_eieg_generator_loss, &none, 1) > 1e-3);
+    assert_true(curvature(device, dp_eieg_discriminator_loss, &none, -1) < -1e-3);
+    assert_true(curvature(device, dp_eieg_discriminator_loss, &weak, -1) < -1e-3);
+    assert_true(curvature(device, dp_eieg_discriminator_loss, &strong, -1) > 1e-3);
+}
+
+/* Wrong arguments. ------------------------------ */
+
+static void refused(dp_device *device, dp_tensor *result, const char *word)
+{
+    assert_null(result);
+    suite_failed(device, DP_ERROR_ARGUMENT, word);
+}
+
+static void wrong(dp_device *device)
+{
+    static const struct {
+        dp_eieg_params params;
+        const char *word;
+    } params[] = {{{.s = -1}, "s is -1"},
+                  {{.s = NAN}, "s is"},
+                  {{.eps = -0.1}, "eps is -0.1"},
+                  {{.eps_stab = INFINITY}, "eps_stab is"},
+                  {{.lambda = 1e20}, "lambda is"},
+                  {{.scaled = true, .length = -1}, "length is"},
+                  {{.kernel = 3}, "kernel is 3"},
+                  {{.stabiliser = (dp_eieg_stabiliser)-1}, "stabiliser is -1"},
+                  {{.estimator = 7}, "estimator is 7"},
+                  {{.s = 60}, "range of f32"}};
+    dp_tensor *x = points_x(device, 2), *y = points_y(device, 2), *three = points_y(device, 3), *line = points_y(device, 1),
+              *one = dp_slice(y, 0, 0, 1, 1), *none = dp_slice(y, 0, 0, 0, 1), *whole = dp_full(device, DP_I32, DP_SHAPE(2, 2), 1);
+    for (size_t k = 0; k < sizeof params / sizeof *params; k++)
+        refused(device, dp_eieg_discriminator_loss(device, x, y, &params[k].params), params[k].word);
+    refused(device, dp_eieg_metric(device, x, three, NULL), "dimension");
+    refused(device, dp_eieg_metric(device, x, line, NULL), "dimension");
+    refused(device, dp_eieg_generator_loss(device, none, y, NULL), "g has shape");
+    refused(device, dp_eieg_generator_loss(device, whole, y, NULL), "g");
+    refused(device, dp_eieg_metric(device, x, one, &(dp_eieg_params){.estimator = DP_ESTIMATOR_U}), "two points");
+    refused(device, dp_eieg_flow_velocity(device, x, y, 0, 0, NAN, 1), "attraction");
+    refused(device, dp_eieg_flow_velocity(device, x, three, 0, 0, 1, 1), "dimension");
+    assert_null(dp_eieg_metric(NULL, x, y, NULL));
+    dp_tensor *value = dp_eieg_metric(device, x, y, NULL), *gradient = NULL;
+    assert_int_equal(dp_gradients(value, NULL, &x, 1, DP_GRADIENT_RECORD, &gradient), DP_ERROR_UNSUPPORTED);
+    assert_null(gradient);
+    suite_failed(device, DP_ERROR_UNSUPPORTED, "gradient of a gradient");
+    release((dp_tensor *[]){x, y, three, line, one, none, whole, value}, 8);
+    suite_works(device);
+}
+
 int main(void)
 {
-    static const suite_test tests[] = {{"golden values", golden_values}, {"flow", flow}};
+    static const suite_test tests[] = {{"golden values", golden_values}, {"flow", flow}, {"kernels", kernels}, {"gradients", gradients}, {"properties", properties},
+                                       {"definiteness", definiteness}, {"many dimensions", many_dimensions}, {"stability", stability},
+                                       {"wrong arguments", wrong}};
     return suite_run("eieg", tests, sizeof tests / sizeof *tests);
 }

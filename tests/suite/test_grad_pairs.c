@@ -113,6 +113,69 @@ static void run_cases(dp_device *device, int order)
     }
 }
 
+/* Calls that give derivatives are differentiated as well: what they return is of the first or second order itself. */
+
+static dp_tensor *both(dp_device *device, dp_tensor *a, dp_tensor *b)
+{
+    dp_tensor *sum = a && b ? dp_map(device, "a + b", DP_ARGS({"a", a, 0}, {"b", b, 0})) : NULL;
+    dp_tensor_release(&a);
+    dp_tensor_release(&b);
+    return sum;
+}
+
+static dp_tensor *many_value(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    dp_tensor *y[2] = {NULL, NULL};
+    (void)count, (void)context;
+    dp_pairwise_many(device, "d = x[i] - y[j]; r = rsqrt(dot(d, d) + 0.5); r * q[i], norm_p(d * d + 1, 3) * d", DP_SUM_J,
+                     DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"q", x[2], 0}), y, 2);
+    return both(device, grad_number(device, y[0]), grad_number(device, y[1]));
+}
+
+/* context: the mode */
+static dp_tensor *gradient_value(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    static const char *const wrt[] = {"x", "s"};
+    dp_tensor *g[2] = {NULL, NULL}, *value = NULL;
+    (void)count;
+    dp_pairwise_gradient(device, "s * cos(dot(x[i], y[j]))", *(const unsigned *)context,
+                         DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"s", x[3], 0}), x[2], wrt, 2, g, &value);
+    return both(device, both(device, grad_number(device, g[0]), grad_number(device, g[1])), grad_number(device, value));
+}
+
+static dp_tensor *softmax_gradient_value(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    static const char *const wrt[] = {"x"};
+    dp_tensor *g = NULL, *value = NULL;
+    (void)count, (void)context;
+    dp_pairwise_softmax_gradient(device, "s * dot(x[i], y[j])", "x[i][0] * y[j][1]", DP_SUM_J,
+                                 DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"s", x[3], 0}), x[2], wrt, 1, &g, &value);
+    return both(device, grad_number(device, g), grad_number(device, value));
+}
+
+static dp_tensor *hvp_value(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    (void)count;
+    return grad_number(device, dp_pairwise_hvp(device, "cos(dot(x[i], x[j])) * y[j]", *(const unsigned *)context,
+                                               DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}), "x", x[2]));
+}
+
+static void derivatives(dp_device *device)
+{
+    static unsigned sums[] = {DP_SUM_J, DP_MEAN_J, DP_LOGSUMEXP_J}, means[] = {DP_SUM_J, DP_MEAN_I, DP_MEAN_ALL};
+    const bool reference = !strcmp(dp_device_get_info(device).backend, "ref");
+    const dp_shape shapes[] = {DP_SHAPE(4, 2), DP_SHAPE(3, 2), DP_SHAPE(4), DP_SCALAR};
+    const dp_shape square[] = {DP_SHAPE(4, 2), DP_SHAPE(4, 2), DP_SHAPE(4, 2)};
+    grad_case(device, "many", many_value, NULL, shapes, 3, 1, 0, 4);
+    for (int order = 1; order <= 2 && reference; order++) {
+        grad_case(device, "softmax gradient", softmax_gradient_value, NULL, shapes, 4, order, 0, 3);
+        for (int k = 0; k < 3; k++) {
+            grad_case(device, "gradient", gradient_value, &sums[k], shapes, 4, order, 0, 3);
+            grad_case(device, "hvp", hvp_value, &means[k], square, 3, order, 0, 3);
+        }
+    }
+}
+
 static void first_order(dp_device *device)
 {
     run_cases(device, 1);
@@ -126,6 +189,7 @@ static void second_order(dp_device *device)
 static const suite_test tests[] = {
     {"first order", first_order},
     {"second order", second_order},
+    {"calls that give derivatives", derivatives},
 };
 
 int main(void)
