@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rule of normalisation (Ioffe, Szegedy 2015, section 3). With h = (x - mean) * i, z = h s + b, y = f(z), and p = G f'(z) s the gradient to h
- * (all means over the normalised axes, of n elements):
- *     to x:  i (p - mean(p) - h mean(p h)),    to s: the sum of G f'(z) h,    to b: the sum of G f'(z).
- * Where s is one number for each mean it comes out of them, so that two sums serve all three. What is recorded computes mean and i anew,
- * so that their derivatives are seen. */
+/* The rule of normalisation (Ioffe, Szegedy 2015, section 3). With h = (x - mean) * i, z = h s + b, y = f(z),
+ * and p = G f'(z) s the gradient to h (all means over the normalised axes, of n elements): to x:  i (p -
+ * mean(p) - h mean(p h)),    to s: the sum of G f'(z) h,    to b: the sum of G f'(z). Where s is one number
+ * for each mean it comes out of them, so that two sums serve all three. What is recorded computes mean and i
+ * anew, so that their derivatives are seen. */
 #include "grad/tape.h"
 #include <math.h>
 #include <stdio.h>
@@ -17,10 +17,14 @@ typedef struct rule {
 } rule;
 
 /* A map of x, m, i, s, b and up to three more: the formula may use h, and z where there is an f. */
-static dp_status map(const rule *r, const char *formula, const dp_arg *more, int more_count, dp_tensor **results, int count)
+static dp_status map(const rule *r, const char *formula, const dp_arg *more, int more_count,
+                     dp_tensor **results, int count)
 {
     char text[512];
-    dp_arg arg[12] = {{"x", r->x, 0}, {"m", r->mean, 0}, {"i", r->inverse, 0}, {"slope", NULL, r->params->slope},
+    dp_arg arg[12] = {{"x", r->x, 0},
+                      {"m", r->mean, 0},
+                      {"i", r->inverse, 0},
+                      {"slope", NULL, r->params->slope},
                       {"n", NULL, r->count}};
     int args = 5;
     if (r->scale)
@@ -29,7 +33,8 @@ static dp_status map(const rule *r, const char *formula, const dp_arg *more, int
         arg[args++] = (dp_arg){"b", r->shift, 0};
     for (int k = 0; k < more_count; k++)
         arg[args++] = more[k];
-    snprintf(text, sizeof text, "h = (x - m) * i; z = h%s%s; %s", r->scale ? " * s" : "", r->shift ? " + b" : "", formula);
+    snprintf(text, sizeof text, "h = (x - m) * i; z = h%s%s; %s", r->scale ? " * s" : "",
+             r->shift ? " + b" : "", formula);
     if (count == 1) {
         results[0] = dp_map(r->device, text, (dp_args){arg, args});
         return results[0] ? DP_OK : dp_failed(r->device);
@@ -86,11 +91,12 @@ static dp_status products(const rule *r, const char *weight, dp_tensor **p, dp_t
 }
 
 /* To x, from p and the sums of p and p h. */
-static dp_status to_x(const rule *r, const dp_tensor *p, const dp_tensor *sum, const dp_tensor *sum_h, bool scaled,
-                      dp_tensor **gradient)
+static dp_status to_x(const rule *r, const dp_tensor *p, const dp_tensor *sum, const dp_tensor *sum_h,
+                      bool scaled, dp_tensor **gradient)
 {
     const dp_arg more[] = {{"p", p, 0}, {"a", sum, 0}, {"c", sum_h, 0}};
-    return map(r, scaled ? "s * i * (p - a / n - h * (c / n))" : "i * (p - a / n - h * (c / n))", more, 3, gradient, 1);
+    return map(r, scaled ? "s * i * (p - a / n - h * (c / n))" : "i * (p - a / n - h * (c / n))", more, 3,
+               gradient, 1);
 }
 
 /* Sums in the shapes of scale and shift, which differ along the axes: each its own way from the elements. */
@@ -100,11 +106,13 @@ static dp_status inner_affine(const rule *r, const bool *needs, dp_tensor **grad
     if (needs[1]) {
         dp_tensor *product = NULL;
         DP_CHECK(map(r, "g * h", &g, 1, &product, 1));
-        DP_CHECK(dp__rule_given(r->device, dp__rule_unbroadcast(r->device, product, r->scale->shape), &gradients[1]));
+        DP_CHECK(dp__rule_given(r->device, dp__rule_unbroadcast(r->device, product, r->scale->shape),
+                                &gradients[1]));
     }
     if (needs[2])
         return dp__rule_given(
-            r->device, dp__rule_unbroadcast(r->device, dp_tensor_retain(r->cotangent), r->shift->shape), &gradients[2]);
+            r->device, dp__rule_unbroadcast(r->device, dp_tensor_retain(r->cotangent), r->shift->shape),
+            &gradients[2]);
     return DP_OK;
 }
 
@@ -123,13 +131,16 @@ static dp_status go(const rule *r, const bool *needs, dp_tensor **part, dp_tenso
     if (needs[0])
         DP_CHECK(to_x(r, part[0], part[2], part[3], r->scale && !inner, &gradients[0]));
     if (!r->params->inner && needs[1])
-        DP_CHECK(dp__rule_given(r->device, dp__rule_reshape(r->device, part[3], r->scale->shape), &gradients[1]));
+        DP_CHECK(
+            dp__rule_given(r->device, dp__rule_reshape(r->device, part[3], r->scale->shape), &gradients[1]));
     if (!r->params->inner && needs[2])
-        DP_CHECK(dp__rule_given(r->device, dp__rule_reshape(r->device, part[2], r->shift->shape), &gradients[2]));
+        DP_CHECK(
+            dp__rule_given(r->device, dp__rule_reshape(r->device, part[2], r->shift->shape), &gradients[2]));
     return DP_OK;
 }
 
-dp_status dp__grad_normalize(dp_device *device, const dp__history *call, dp_tensor *cotangent, dp_tensor **gradients)
+dp_status dp__grad_normalize(dp_device *device, const dp__history *call, dp_tensor *cotangent,
+                             dp_tensor **gradients)
 {
     rule r = {.device = device,
               .params = call->params,
