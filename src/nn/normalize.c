@@ -39,14 +39,26 @@ static dp_tensor *apply(const normalization *n, const dp_tensor *mean, const dp_
     return dp_map(n->device, text, (dp_args){arg, count});
 }
 
+/* Of images over all but the channels: each image's rows first, which lie one behind the other, then the
+ * images. That is several times as fast as all at once where kernels read vectors. */
+static dp_tensor *mean(const normalization *n, const dp_tensor *x)
+{
+    const unsigned inner = n->params.axes & ~DP_AXIS(0);
+    if (!(n->params.axes & DP_AXIS(0)) || !inner || (n->params.axes & DP_AXIS(1)))
+        return dp_reduce(n->device, x, DP_MEAN, n->params.axes | DP_KEEP_AXES);
+    dp_tensor *images = dp_reduce(n->device, x, DP_MEAN, inner | DP_KEEP_AXES);
+    dp_tensor *all = images ? dp_reduce(n->device, images, DP_MEAN, DP_AXIS(0) | DP_KEEP_AXES) : NULL;
+    dp_tensor_release(&images);
+    return all;
+}
+
 /* The mean first, then that of squares of differences: no cancellation. Axes are kept. */
 static dp_status statistics(normalization *n, dp_tensor **variance)
 {
-    const unsigned axes = n->params.axes | DP_KEEP_AXES;
-    n->mean = dp_reduce(n->device, n->x, DP_MEAN, axes);
+    n->mean = mean(n, n->x);
     dp_tensor *squares =
         n->mean ? dp_map(n->device, "d = x - m; d * d", DP_ARGS({"x", n->x, 0}, {"m", n->mean, 0})) : NULL;
-    *variance = squares ? dp_reduce(n->device, squares, DP_MEAN, axes) : NULL;
+    *variance = squares ? mean(n, squares) : NULL;
     dp_tensor_release(&squares);
     return *variance ? DP_OK : dp_failed(n->device);
 }
