@@ -25,7 +25,7 @@ enum {
 /* Every option of every model; a model sets its defaults. Text belongs to the command line or to the configuration. */
 typedef struct train_options {
     const char *data, *out, *config, *classifier;
-    bool resume;
+    bool resume, profile;
     int64_t seed, steps, batch, real_batch, side, limit;
     const char *rate, *rate_d; /* formulas of t, the step, and T, the number of steps */
     double beta1, beta2, average;

@@ -10,11 +10,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { WARM_UP = 10, MOST_KERNELS = 64 };
+
 typedef struct loop {
     train_run *run;
     dp_program *program;
     dp_log *metrics[2], *scores;
-    double started; /* seconds, at first_step */
+    double started, warm; /* seconds, at first_step and warm_step */
+    int64_t warm_step;
+    double ended;         /* seconds, at the last step */
     int64_t first_step;
     double last[TRAIN_MAX_LOSSES];
     const char *score_name[SCORES_MOST];
@@ -123,16 +127,46 @@ static bool take_scores(loop *l, score_list *scores)
     return add_row(l->scores, run->step, values);
 }
 
+/* Steps a second behind the warm-up, where there were any. */
+static double rate(const loop *l, double now)
+{
+    const bool warm = l->warm_step > 0 && l->run->step > l->warm_step;
+    const double seconds = now - (warm ? l->warm : l->started);
+    return seconds > 0 ? (double)(l->run->step - (warm ? l->warm_step : l->first_step)) / seconds : 0;
+}
+
 static void show_progress(const loop *l)
 {
     const train_run *run = l->run;
-    const double seconds = cli_seconds() - l->started;
     const int64_t done = run->step - l->first_step, all = run->options.steps - l->first_step;
     char text[160];
     int length = snprintf(text, sizeof text, "step %lld of %lld", (long long)run->step, (long long)run->options.steps);
     for (int k = 0; k < run->losses && length < (int)sizeof text; k++)
         length += snprintf(text + length, sizeof text - (size_t)length, "  %s %.4g", run->loss_name[k], l->last[k]);
-    cli_progress(all > 0 ? (double)done / (double)all : 1, "%s  %.3g steps/s", text, seconds > 0 ? (double)done / seconds : 0);
+    cli_progress(all > 0 ? (double)done / (double)all : 1, "%s  %.3g steps/s", text, rate(l, cli_seconds()));
+}
+
+/* After the first steps, in which kernels are built: the clock starts anew, and so does the profile. */
+static bool warmed_up(loop *l)
+{
+    if (l->run->step - l->first_step != WARM_UP)
+        return true;
+    if (dp_device_wait(l->run->device) != DP_OK || (l->run->options.profile && dp_profile(l->run->device, true) != DP_OK))
+        return train_ok(l->run, "step");
+    l->warm = cli_seconds();
+    l->warm_step = l->run->step;
+    return true;
+}
+
+static void print_profile(const loop *l)
+{
+    dp_profile_entry entries[MOST_KERNELS];
+    const size_t count = dp_profile_list(l->run->device, entries, MOST_KERNELS);
+    const double steps = (double)(l->run->step - l->warm_step);
+    printf("%-28s %10s %12s %12s\n", "kernel", "a step", "us a step", "us each");
+    for (size_t k = 0; k < count && k < MOST_KERNELS; k++)
+        printf("%-28s %10.1f %12.1f %12.2f\n", entries[k].kernel, (double)entries[k].launches / steps, 1e6 * entries[k].seconds / steps,
+               1e6 * entries[k].seconds / (double)entries[k].launches);
 }
 
 static bool due(int64_t step, int64_t every)
@@ -161,6 +195,8 @@ static bool run_steps(loop *l)
     while (run->step < o->steps && !cli_interrupted()) {
         if (!one_step(l))
             return false;
+        if (!warmed_up(l))
+            return false;
         if (due(run->step, o->log_every) && !log_losses(l))
             return false;
         if (due(run->step, o->score_every) && run->step < o->steps && !take_scores(l, &scores))
@@ -171,20 +207,21 @@ static bool run_steps(loop *l)
             show_progress(l);
     }
     cli_progress_end();
-    return true;
+    dp_device_wait(run->device);
+    l->ended = cli_seconds();
+    return train_ok(run, "step");
 }
 
 static cJSON *result_of(const loop *l, const score_list *scores)
 {
     const train_run *run = l->run;
-    const double seconds = cli_seconds() - l->started;
     cJSON *result = cJSON_CreateObject();
     cJSON_AddStringToObject(result, "model", run->model->name);
     cJSON_AddStringToObject(result, "out", run->options.out);
     cJSON_AddStringToObject(result, "device", dp_device_get_info(run->device).id);
     cJSON_AddNumberToObject(result, "steps", (double)run->step);
-    cJSON_AddNumberToObject(result, "seconds", seconds);
-    cJSON_AddNumberToObject(result, "steps_per_second", seconds > 0 ? (double)(run->step - l->first_step) / seconds : 0);
+    cJSON_AddNumberToObject(result, "seconds", l->ended - l->started);
+    cJSON_AddNumberToObject(result, "steps_per_second", rate(l, l->ended));
     for (int k = 0; k < run->losses; k++)
         cJSON_AddNumberToObject(result, run->loss_name[k], l->last[k]);
     cJSON_AddItemToObject(result, "scores", scores_json(scores));
@@ -196,7 +233,6 @@ static int finish(loop *l)
 {
     train_run *run = l->run;
     score_list scores;
-    const double seconds = cli_seconds() - l->started;
     if (!log_losses(l) || !take_scores(l, &scores) || !train_save(run) || (run->model->draw && !run->model->draw(run)))
         return CLI_FAILED;
     cJSON *result = result_of(l, &scores);
@@ -210,8 +246,9 @@ static int finish(loop *l)
     if (run->json)
         return cli_json_print(result);
     cJSON_Delete(result);
-    printf("%lld steps in %.1f s, %.4g steps/s\n", (long long)(run->step - l->first_step), seconds,
-           seconds > 0 ? (double)(run->step - l->first_step) / seconds : 0);
+    printf("%lld steps in %.1f s, %.4g steps/s\n", (long long)(run->step - l->first_step), l->ended - l->started, rate(l, l->ended));
+    if (run->options.profile)
+        print_profile(l);
     for (int k = 0; k < run->losses; k++)
         printf("%-18s %.6g\n", run->loss_name[k], l->last[k]);
     scores_print(&scores);

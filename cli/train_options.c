@@ -29,6 +29,7 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_ALL, true, {"out", "DIR", "the folder of the run; it is made", .text = &o->out}},
         {TRAIN_ALL, true, {"resume", NULL, "go on with the run in --out, from its last checkpoint", .flag = &o->resume}},
         {TRAIN_ALL, true, {"config", "FILE", "options as a JSON object, such as the config.json of another run;\nthe command line comes after it", .text = &o->config}},
+        {TRAIN_ALL, true, {"profile", NULL, "time every kernel, and tell at the end what a step spends (on the run's own speed\nit has a cost)", .flag = &o->profile}},
         {TRAIN_ALL, false, {"seed", "N", "of all random numbers", .integer = &o->seed, .most = 1e9}},
         {TRAIN_ALL, true, {"steps", "N", "how many, in all", .integer = &o->steps, .least = 1, .most = 16777216}},
         {TRAIN_ALL, false, {"batch", "N", "samples of a step", .integer = &o->batch, .least = 2, .most = 65536}},
@@ -174,7 +175,8 @@ static cJSON *settings_of(const train_model *model, const row *rows, size_t coun
     cJSON_AddStringToObject(settings, "model", model->name);
     for (size_t r = 0; r < count; r++) {
         const cli_option *option = &rows[r].option;
-        const bool own = strcmp(option->name, "out") == 0 || strcmp(option->name, "config") == 0 || strcmp(option->name, "resume") == 0;
+        const bool own = strcmp(option->name, "out") == 0 || strcmp(option->name, "config") == 0 || strcmp(option->name, "resume") == 0 ||
+                         strcmp(option->name, "profile") == 0;
         if (!(rows[r].models & model->bit) || own)
             continue;
         if (option->flag)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lesson 7: gradients. Equal charges in a bowl repel each other until they rest: their energy is written down as in lesson 2, and
- * dp_backward gives the forces. At rest the virial theorem holds: the charges' energy, of which r^-1 is the power, is twice the bowl's,
- * of which it is r^2. 07_gradients [NUMBER OF CHARGES] */
+/* Lesson 7: gradients. Equal charges in a bowl repel each other until they rest: their energy is written down
+ * as in lesson 2, and dp_backward gives the forces. At rest the virial theorem holds: the charges' energy, of
+ * which r^-1 is the power, is twice the bowl's, of which it is r^2. 07_gradients [NUMBER OF CHARGES] */
 #include <dipole/dipole.h>
 
 #include <math.h>
@@ -14,7 +14,8 @@ typedef struct energies {
     dp_tensor *charges, *bowl, *sum; /* each a number */
 } energies;
 
-/* x requires a gradient, so all this is recorded; the sum over pairs makes its own gradient in the same pass. */
+/* x requires a gradient, so all this is recorded; the sum over pairs makes its own gradient in the same pass.
+ */
 static energies energy(dp_device *dev, const dp_tensor *x)
 {
     energies e = {.charges = dp_pairwise(dev, "0.5 * rsqrt(sqdist(x[i], x[j]))", DP_SUM_ALL | DP_EXCLUDE_SELF,
@@ -38,7 +39,8 @@ static void step(dp_device *dev, dp_tensor *x)
 {
     energies e = energy(dev, x);
     dp_backward(e.sum);
-    dp_map_into(dev, "x - rate * g", DP_ARGS({"x", x, 0}, {"g", dp_grad(x), 0}, {.name = "rate", .scalar = 0.1}), &x, 1);
+    dp_map_into(dev, "x - rate * g",
+                DP_ARGS({"x", x, 0}, {"g", dp_grad(x), 0}, {.name = "rate", .scalar = 0.1}), &x, 1);
     dp_grad_clear(x); /* the next backward adds to what is there */
     release(&e);
 }
@@ -59,7 +61,8 @@ int main(int argc, char **argv)
         if (k % (STEPS / 4) == 0) {
             energies e = energy(dev, x);
             ratio = dp_item(e.charges) / dp_item(e.bowl);
-            printf("step %3d: energy %.6f, that of the charges is %.6f times the bowl's\n", k, dp_item(e.sum), ratio);
+            printf("step %3d: energy %.6f, that of the charges is %.6f times the bowl's\n", k, dp_item(e.sum),
+                   ratio);
             release(&e);
         }
         step(dev, x);

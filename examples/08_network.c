@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lesson 8: a network that learns to tell two moons apart. The network is a table of layers; a step of training is recorded once as a
- * program and run again, with a new batch made on the device each time. */
+/* Lesson 8: a network that learns to tell two moons apart. The network is a table of layers; a step of
+ * training is recorded once as a program and run again, with a new batch made on the device each time. */
 #include <dipole/dipole.h>
 
 #include <stdio.h>
@@ -20,13 +20,15 @@ typedef struct training {
     dp_tensor *loss; /* of the last step */
 } training;
 
-/* Points of two half circles, one above and one below, with noise: [BATCH, 2], and whose they are: i32 [BATCH]. */
+/* Points of two half circles, one above and one below, with noise: [BATCH, 2], and whose they are: i32
+ * [BATCH]. */
 static void batch_of(dp_device *dev, const dp_tensor *step, dp_tensor **points, dp_tensor **labels)
 {
     static const float zero_one[] = {0, 1};
     dp_tensor *angle = dp_uniform_at(dev, 1, step, DP_SHAPE(BATCH, 1), 0, 3.14159265);
     dp_tensor *noise = dp_randn_at(dev, 2, step, DP_SHAPE(BATCH, 2));
-    dp_tensor *pair = dp_from(dev, DP_F32, DP_SHAPE(1, 2), zero_one); /* 0 in the first column, 1 in the second */
+    dp_tensor *pair =
+        dp_from(dev, DP_F32, DP_SHAPE(1, 2), zero_one); /* 0 in the first column, 1 in the second */
     *labels = dp_randint_at(dev, 3, step, DP_SHAPE(BATCH), 2);
     dp_tensor *values = dp_reshape(pair, DP_SHAPE(2)), *which = dp_gather_rows(dev, values, *labels);
     dp_tensor *moon = which ? dp_reshape(which, DP_SHAPE(BATCH, 1)) : NULL;
@@ -42,7 +44,8 @@ static void batch_of(dp_device *dev, const dp_tensor *step, dp_tensor **points, 
     dp_tensor_release(&moon);
 }
 
-/* One step: forward, back, and the optimiser; all that changes lies in tensors, so it can be run again as it was recorded. */
+/* One step: forward, back, and the optimiser; all that changes lies in tensors, so it can be run again as it
+ * was recorded. */
 static dp_status train(dp_device *dev, void *context)
 {
     training *t = context;
@@ -82,10 +85,13 @@ int main(void)
 {
     dp_device *dev = dp_device_open(NULL);
     training t = {.net = dp_network_create(dev, layers, 3, DP_SHAPE(2), 7, NULL)};
-    t.optimizer = dp_optimizer_of(t.net, &(dp_optimizer_params){.kind = DP_ADAM, .rate = 1e-2, .schedule = "rate * 0.5^floor(t / 150)"});
+    t.optimizer = dp_optimizer_of(
+        t.net,
+        &(dp_optimizer_params){.kind = DP_ADAM, .rate = 1e-2, .schedule = "rate * 0.5^floor(t / 150)"});
     t.step = dp_full(dev, DP_F32, DP_SCALAR, 0);
     t.loss = dp_full(dev, DP_F32, DP_SCALAR, 0);
-    printf("a network of %lld numbers, on %s\n", (long long)dp_network_parameter_elements(t.net), dp_device_get_info(dev).name);
+    printf("a network of %lld numbers, on %s\n", (long long)dp_network_parameter_elements(t.net),
+           dp_device_get_info(dev).name);
     dp_program *program = dp_program_create(dev, train, &t);
     for (int step = 1; step <= STEPS && dp_program_run(program) == DP_OK; step++)
         if (step == 1 || step % 100 == 0)

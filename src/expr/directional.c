@@ -30,7 +30,8 @@ static dp__node operation(dp__node_kind kind, int dim, int a, int b, int c)
 }
 
 /* factor * sum_k <along_k, output k of slopes> */
-static dp__expr *combine(const dp__expr *slopes, const dp__direction *directions, int count, dp__indexed factor)
+static dp__expr *combine(const dp__expr *slopes, const dp__direction *directions, int count,
+                         dp__indexed factor)
 {
     dp__node nodes[4 * MOST + 2];
     const int base = slopes->node_count;
@@ -88,8 +89,8 @@ static dp__expr *keep_side(const dp__expr *expr, dp__expr *result, dp__side side
     return kept;
 }
 
-dp__expr *dp__expr_directional(const dp__expr *expr, dp__indexed seed, const dp__direction *directions, int count,
-                               dp__indexed factor)
+dp__expr *dp__expr_directional(const dp__expr *expr, dp__indexed seed, const dp__direction *directions,
+                               int count, dp__indexed factor)
 {
     dp__indexed targets[MOST];
     for (int k = 0; k < count; k++)

@@ -10,7 +10,7 @@ typedef struct pass {
     uint64_t number; /* marks what this pass has seen */
     unsigned flags;
     const dp_tensor *ones; /* the cotangent of the output, where it is 1 */
-    bool leaves; /* to dp_grad of the marked tensors; else to these: */
+    bool leaves;           /* to dp_grad of the marked tensors; else to these: */
     dp_tensor *const *wrt;
     int count;
     dp_tensor **gradients;
@@ -120,7 +120,8 @@ static dp_status deliver(const pass *p, dp_tensor *x, dp_tensor *gradient)
 static dp_status check_versions(const pass *p, const dp__history *h)
 {
     const dp__buffer *own = h->output->buffer;
-    if (own->version != h->output_version && !(h->input_count > 0 && h->input[0] && h->input[0]->buffer == own))
+    if (own->version != h->output_version &&
+        !(h->input_count > 0 && h->input[0] && h->input[0]->buffer == own))
         return dp__fail(p->device, DP_ERROR_ARGUMENT,
                         "backward: the result of a recorded call was changed in place after the call");
     if (h->fused && p->device->recording_paused > 0)
@@ -158,8 +159,9 @@ static dp_status go_back(const pass *p, dp__history *h)
     }
     dp_status status = check_versions(p, h);
     if (status == DP_OK)
-        status = h->fused && p->device->recording_paused > 0 ? multiply(p, h, cotangent, gradients)
-                                                             : rules[h->rule](p->device, h, cotangent, gradients);
+        status = h->fused && p->device->recording_paused > 0
+                     ? multiply(p, h, cotangent, gradients)
+                     : rules[h->rule](p->device, h, cotangent, gradients);
     for (int k = 0; k < h->input_count && status == DP_OK; k++) {
         dp_tensor *gradient = gradients[k];
         gradients[k] = NULL;
@@ -252,10 +254,12 @@ static dp_status check_wrt(dp_device *device, dp_tensor *const *wrt, int count, 
     return DP_OK;
 }
 
-/* What is handed out is nobody else's memory: not the cotangent's or one that a kept call holds, nor a broadcast view. */
+/* What is handed out is nobody else's memory: not the cotangent's or one that a kept call holds, nor a
+ * broadcast view. */
 static dp_status own(dp_tensor **gradient)
 {
-    if ((*gradient)->references == 1 && (*gradient)->buffer->references == 1 && !dp__tensor_overlaps_itself(*gradient))
+    if ((*gradient)->references == 1 && (*gradient)->buffer->references == 1 &&
+        !dp__tensor_overlaps_itself(*gradient))
         return DP_OK;
     dp_device *device = (*gradient)->device;
     dp_tensor *copy = dp_copy(device, *gradient);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rule of normalisation (Ioffe, Szegedy 2015, section 3). With h = (x - mean) * i, z = h s + b, y = f(z), and p = G f'(z) s the gradient to h
- * (all means over the normalised axes, of n elements):
- *     to x:  i (p - mean(p) - h mean(p h)),    to s: the sum of G f'(z) h,    to b: the sum of G f'(z).
- * Where s is one number for each mean it comes out of them, so that two sums serve all three. What is recorded computes mean and i anew,
- * so that their derivatives are seen. */
+/* The rule of normalisation (Ioffe, Szegedy 2015, section 3). With h = (x - mean) * i, z = h s + b, y = f(z), G
+ * the cotangent, and p = G f'(z) s the gradient to h, means over the normalised axes:
+ *
+ *     to x    i (p - mean(p) - h mean(p h))
+ *     to s    the sum of G f'(z) h
+ *     to b    the sum of G f'(z)
+ *
+ * Where s is one number for each mean it comes out of them, so that two sums serve all three. What is recorded
+ * computes mean and i anew, so that their derivatives are seen. */
 #include "grad/tape.h"
 #include <math.h>
 #include <stdio.h>
@@ -17,10 +21,14 @@ typedef struct rule {
 } rule;
 
 /* A map of x, m, i, s, b and up to three more: the formula may use h, and z where there is an f. */
-static dp_status map(const rule *r, const char *formula, const dp_arg *more, int more_count, dp_tensor **results, int count)
+static dp_status map(const rule *r, const char *formula, const dp_arg *more, int more_count,
+                     dp_tensor **results, int count)
 {
     char text[512];
-    dp_arg arg[12] = {{"x", r->x, 0}, {"m", r->mean, 0}, {"i", r->inverse, 0}, {"slope", NULL, r->params->slope},
+    dp_arg arg[12] = {{"x", r->x, 0},
+                      {"m", r->mean, 0},
+                      {"i", r->inverse, 0},
+                      {"slope", NULL, r->params->slope},
                       {"n", NULL, r->count}};
     int args = 5;
     if (r->scale)
@@ -29,7 +37,8 @@ static dp_status map(const rule *r, const char *formula, const dp_arg *more, int
         arg[args++] = (dp_arg){"b", r->shift, 0};
     for (int k = 0; k < more_count; k++)
         arg[args++] = more[k];
-    snprintf(text, sizeof text, "h = (x - m) * i; z = h%s%s; %s", r->scale ? " * s" : "", r->shift ? " + b" : "", formula);
+    snprintf(text, sizeof text, "h = (x - m) * i; z = h%s%s; %s", r->scale ? " * s" : "",
+             r->shift ? " + b" : "", formula);
     if (count == 1) {
         results[0] = dp_map(r->device, text, (dp_args){arg, args});
         return results[0] ? DP_OK : dp_failed(r->device);
@@ -40,13 +49,24 @@ static dp_status map(const rule *r, const char *formula, const dp_arg *more, int
     return dp_map_into(r->device, text, (dp_args){arg, args}, results, count);
 }
 
+/* Of images over all but the channels in two steps, as the forward pass does it. */
+static dp_tensor *reduce(const rule *r, const dp_tensor *x, dp_reduction reduction)
+{
+    const unsigned axes = r->params->axes, inner = axes & ~DP_AXIS(0);
+    if (!(axes & DP_AXIS(0)) || !inner || (axes & DP_AXIS(1)))
+        return dp_reduce(r->device, x, reduction, axes | DP_KEEP_AXES);
+    dp_tensor *images = dp_reduce(r->device, x, reduction, inner | DP_KEEP_AXES);
+    dp_tensor *all = images ? dp_reduce(r->device, images, reduction, DP_AXIS(0) | DP_KEEP_AXES) : NULL;
+    dp_tensor_release(&images);
+    return all;
+}
+
 /* mean and i of x, as recorded calls. */
 static dp_status statistics(rule *r)
 {
-    const unsigned axes = r->params->axes | DP_KEEP_AXES;
-    r->mean = dp_reduce(r->device, r->x, DP_MEAN, axes);
+    r->mean = reduce(r, r->x, DP_MEAN);
     dp_tensor *squares = dp_map(r->device, "d = x - m; d * d", DP_ARGS({"x", r->x, 0}, {"m", r->mean, 0}));
-    dp_tensor *variance = dp_reduce(r->device, squares, DP_MEAN, axes);
+    dp_tensor *variance = reduce(r, squares, DP_MEAN);
     r->inverse = dp_map(r->device, "rsqrt(v + eps)",
                         DP_ARGS({"v", variance, 0}, {.name = "eps", .scalar = r->params->epsilon}));
     dp_tensor_release(&squares);
@@ -86,11 +106,12 @@ static dp_status products(const rule *r, const char *weight, dp_tensor **p, dp_t
 }
 
 /* To x, from p and the sums of p and p h. */
-static dp_status to_x(const rule *r, const dp_tensor *p, const dp_tensor *sum, const dp_tensor *sum_h, bool scaled,
-                      dp_tensor **gradient)
+static dp_status to_x(const rule *r, const dp_tensor *p, const dp_tensor *sum, const dp_tensor *sum_h,
+                      bool scaled, dp_tensor **gradient)
 {
     const dp_arg more[] = {{"p", p, 0}, {"a", sum, 0}, {"c", sum_h, 0}};
-    return map(r, scaled ? "s * i * (p - a / n - h * (c / n))" : "i * (p - a / n - h * (c / n))", more, 3, gradient, 1);
+    return map(r, scaled ? "s * i * (p - a / n - h * (c / n))" : "i * (p - a / n - h * (c / n))", more, 3,
+               gradient, 1);
 }
 
 /* Sums in the shapes of scale and shift, which differ along the axes: each its own way from the elements. */
@@ -100,36 +121,40 @@ static dp_status inner_affine(const rule *r, const bool *needs, dp_tensor **grad
     if (needs[1]) {
         dp_tensor *product = NULL;
         DP_CHECK(map(r, "g * h", &g, 1, &product, 1));
-        DP_CHECK(dp__rule_given(r->device, dp__rule_unbroadcast(r->device, product, r->scale->shape), &gradients[1]));
+        DP_CHECK(dp__rule_given(r->device, dp__rule_unbroadcast(r->device, product, r->scale->shape),
+                                &gradients[1]));
     }
     if (needs[2])
         return dp__rule_given(
-            r->device, dp__rule_unbroadcast(r->device, dp_tensor_retain(r->cotangent), r->shift->shape), &gradients[2]);
+            r->device, dp__rule_unbroadcast(r->device, dp_tensor_retain(r->cotangent), r->shift->shape),
+            &gradients[2]);
     return DP_OK;
 }
 
 static dp_status go(const rule *r, const bool *needs, dp_tensor **part, dp_tensor **gradients)
 {
     const bool inner = r->params->inner && r->scale;
-    const unsigned axes = r->params->axes | DP_KEEP_AXES;
     if (r->params->inner)
         DP_CHECK(inner_affine(r, needs, gradients));
     if (r->params->inner && !needs[0])
         return DP_OK;
     DP_CHECK(products(r, inner ? " * s" : "", &part[0], &part[1]));
     for (int k = 0; k < 2; k++)
-        if (!(part[2 + k] = dp_reduce(r->device, part[k], DP_SUM, axes)))
+        if (!(part[2 + k] = reduce(r, part[k], DP_SUM)))
             return dp_failed(r->device);
     if (needs[0])
         DP_CHECK(to_x(r, part[0], part[2], part[3], r->scale && !inner, &gradients[0]));
     if (!r->params->inner && needs[1])
-        DP_CHECK(dp__rule_given(r->device, dp__rule_reshape(r->device, part[3], r->scale->shape), &gradients[1]));
+        DP_CHECK(
+            dp__rule_given(r->device, dp__rule_reshape(r->device, part[3], r->scale->shape), &gradients[1]));
     if (!r->params->inner && needs[2])
-        DP_CHECK(dp__rule_given(r->device, dp__rule_reshape(r->device, part[2], r->shift->shape), &gradients[2]));
+        DP_CHECK(
+            dp__rule_given(r->device, dp__rule_reshape(r->device, part[2], r->shift->shape), &gradients[2]));
     return DP_OK;
 }
 
-dp_status dp__grad_normalize(dp_device *device, const dp__history *call, dp_tensor *cotangent, dp_tensor **gradients)
+dp_status dp__grad_normalize(dp_device *device, const dp__history *call, dp_tensor *cotangent,
+                             dp_tensor **gradients)
 {
     rule r = {.device = device,
               .params = call->params,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of sums over pairs. The gradient of one is a call of pairwise.h, and so is the gradient of that: with G the gradient to w of
- * the sum of c f, and V what comes back to it, <V, G> is a sum over pairs again, of the derivative of f along V. */
+/* Rules of sums over pairs. The gradient of one is a call of pairwise.h, and so is the gradient of that: with
+ * G the gradient to w of the sum of c f, and V what comes back to it, <V, G> is a sum over pairs again, of
+ * the derivative of f along V. */
 #include "expr/expr.h"
 #include "grad/tape.h"
 #include <dipole/batch.h>
@@ -44,7 +45,8 @@ static int next_names(const dp__history *call, int *next, const char *names[MOST
     return count;
 }
 
-static dp_status first_order(dp_device *device, const dp__history *call, dp_tensor *cotangent, dp_tensor **gradients)
+static dp_status first_order(dp_device *device, const dp__history *call, dp_tensor *cotangent,
+                             dp_tensor **gradients)
 {
     const dp__pairs *p = call->params;
     dp_pair_options space;
@@ -53,10 +55,10 @@ static dp_status first_order(dp_device *device, const dp__history *call, dp_tens
     int symbol[MOST], next = 0, count;
     while ((count = next_names(call, &next, names, symbol)) > 0) {
         dp_tensor *found[MOST] = {NULL};
-        DP_CHECK(value ? dp_pairwise_softmax_gradient(device, call->formula, value, p->mode, args_of(call), cotangent,
-                                                      names, count, found, NULL)
-                       : dp_pairwise_gradient_with(device, call->formula, p->mode, args_of(call), options, cotangent,
-                                                   names, count, found, NULL));
+        DP_CHECK(value ? dp_pairwise_softmax_gradient(device, call->formula, value, p->mode, args_of(call),
+                                                      cotangent, names, count, found, NULL)
+                       : dp_pairwise_gradient_with(device, call->formula, p->mode, args_of(call), options,
+                                                   cotangent, names, count, found, NULL));
         for (int k = 0; k < count; k++)
             gradients[symbol[k]] = found[k];
     }
@@ -69,14 +71,17 @@ static bool in_problems(const dp__pairs *p)
     return p->with && (p->problems > 0 || p->offset_i || p->offset_j || p->batch);
 }
 
-dp_status dp__grad_pairwise(dp_device *device, const dp__history *call, dp_tensor *cotangent, dp_tensor **gradients)
+dp_status dp__grad_pairwise(dp_device *device, const dp__history *call, dp_tensor *cotangent,
+                            dp_tensor **gradients)
 {
     const dp__pairs *p = call->params;
     const unsigned reduction = p->mode & 0xffu;
     const bool cut = in_problems(p) || (p->with && call->input[call->arg_count]);
-    if (reduction != DP_SUM && reduction != DP_MEAN && (cut || ((p->mode & DP_OVER_ALL) && reduction != DP_LOGSUMEXP)))
+    if (reduction != DP_SUM && reduction != DP_MEAN &&
+        (cut || ((p->mode & DP_OVER_ALL) && reduction != DP_LOGSUMEXP)))
         return dp__fail(device, DP_ERROR_UNSUPPORTED, "backward: pairwise %s %s has no gradient",
-                        dp_reduction_name((dp_reduction)reduction), cut ? "with problems or a mask" : "over all pairs");
+                        dp_reduction_name((dp_reduction)reduction),
+                        cut ? "with problems or a mask" : "over all pairs");
     return first_order(device, call, cotangent, gradients);
 }
 
@@ -90,16 +95,19 @@ dp_status dp__grad_pairwise_smallest(dp_device *device, const dp__history *call,
                                      dp_tensor **gradients)
 {
     (void)call, (void)cotangent, (void)gradients;
-    return dp__fail(device, DP_ERROR_UNSUPPORTED,
-                    "backward: the values of dp_pairwise_smallest have no gradient (compute them again from rows that "
-                    "dp_gather_rows takes by their indices)");
+    return dp__fail(
+        device, DP_ERROR_UNSUPPORTED,
+        "backward: the values of dp_pairwise_smallest have no gradient (compute them again from rows that "
+        "dp_gather_rows takes by their indices)");
 }
 
-dp_status dp__grad_loss(dp_device *device, const dp__history *call, dp_tensor *cotangent, dp_tensor **gradients)
+dp_status dp__grad_loss(dp_device *device, const dp__history *call, dp_tensor *cotangent,
+                        dp_tensor **gradients)
 {
     (void)call, (void)cotangent, (void)gradients;
-    return dp__fail(device, DP_ERROR_UNSUPPORTED,
-                    "backward: the losses of loss.h have first derivatives only, not with DP_GRADIENT_RECORD");
+    return dp__fail(
+        device, DP_ERROR_UNSUPPORTED,
+        "backward: the losses of loss.h have first derivatives only, not with DP_GRADIENT_RECORD");
 }
 
 /* Second order: the rule of dp_pairwise_gradient. */
@@ -151,8 +159,8 @@ static dp_status prepare(second *s)
     list_symbols(s);
     if (s->count + 3 > DP_MAX_ARGS)
         return dp__fail(s->device, DP_ERROR_UNSUPPORTED,
-                        "backward: a second derivative of a pairwise call with %d arguments: %d are allowed", s->count,
-                        DP_MAX_ARGS - 3);
+                        "backward: a second derivative of a pairwise call with %d arguments: %d are allowed",
+                        s->count, DP_MAX_ARGS - 3);
     for (int k = 0; k < 3; k++)
         dp__rule_name(s->call, k, s->name[k]);
     const dp_status status =
@@ -190,7 +198,8 @@ static dp_status count_pairs(second *s)
     if (text.failed)
         dp__fail(s->device, DP_ERROR_MEMORY, "no memory for a formula");
     else
-        s->counts = dp_pairwise_with(s->device, text.data, (s->p->mode & ~0xffu) | DP_SUM, args_of(s->call), s->options);
+        s->counts = dp_pairwise_with(s->device, text.data, (s->p->mode & ~0xffu) | DP_SUM, args_of(s->call),
+                                     s->options);
     if (s->counts && s->dim > 0 && s->call->input[s->call->arg_count + 1]) {
         dp_shape column = s->counts->shape;
         column.dim[column.rank++] = 1;
@@ -211,7 +220,8 @@ static dp_status index_problems(second *s)
     if (!problem)
         return dp__fail(s->device, DP_ERROR_MEMORY, "no memory for the problems of %lld rows", (long long)n);
     for (int64_t q = 0; q < problems; q++)
-        for (int64_t i = first ? first[q] : n / problems * q; i < (first ? first[q + 1] : n / problems * (q + 1)); i++)
+        for (int64_t i = first ? first[q] : n / problems * q;
+             i < (first ? first[q + 1] : n / problems * (q + 1)); i++)
             problem[i] = (int32_t)q;
     s->spread = dp_from(s->device, DP_I32, (dp_shape){1, {n}}, problem);
     dp__free(problem);
@@ -242,8 +252,8 @@ static dp_status spread_weights(second *s)
     return rows ? DP_OK : dp_failed(s->device);
 }
 
-/* The cotangent that the gradient was of, over the numbers of pairs of a mean where those differ, for each i where each problem has
- * one. Not needed where all is 1. */
+/* The cotangent that the gradient was of, over the numbers of pairs of a mean where those differ, for each i
+ * where each problem has one. Not needed where all is 1. */
 static dp_status make_weights(second *s, const dp_tensor *c)
 {
     const bool cut = in_problems(s->p) || s->call->input[s->call->arg_count];
@@ -270,7 +280,8 @@ static dp_tensor *unmake_weights(second *s, dp_tensor *g, const dp_tensor *c)
         dp_tensor_release(&g);
     }
     if (back && s->counts) {
-        dp_tensor *part = dp_map(s->device, "select(n > 0, c / n, 0)", DP_ARGS({"c", back}, {"n", s->counts}));
+        dp_tensor *part =
+            dp_map(s->device, "select(n > 0, c / n, 0)", DP_ARGS({"c", back}, {"n", s->counts}));
         dp_tensor_release(&back);
         back = part;
     }
@@ -332,8 +343,8 @@ static dp_status differentiate(second *s, const char *formula, dp_tensor **gradi
         }
         if (count == 0)
             break;
-        DP_CHECK(dp_pairwise_gradient_with(s->device, formula, mode, (dp_args){s->args, s->count}, s->options, NULL,
-                                           names, count, found, NULL));
+        DP_CHECK(dp_pairwise_gradient_with(s->device, formula, mode, (dp_args){s->args, s->count}, s->options,
+                                           NULL, names, count, found, NULL));
         if (last && to_weights)
             *to_weights = found[--count];
         for (int k = 0; k < count; k++)

@@ -114,14 +114,16 @@ dp_status dp__grad_conv2d_transposed(dp_device *device, const dp__history *call,
     if (call->needs[0])
         DP_CHECK(dp__rule_given(device, crop(dp_conv2d(device, cotangent, w, &p), &x->shape), &gradients[0]));
     if (call->needs[1]) {
-        dp_shape reached = cotangent->shape; /* rows and columns further behind are zeros of output_padding's */
+        dp_shape reached =
+            cotangent->shape; /* rows and columns further behind are zeros of output_padding's */
         for (int axis = 0; axis < 2; axis++) {
             const int behind = p.padding[axis] + p.extra_padding[axis] - t->output_padding[axis];
             p.extra_padding[axis] = DP_MAX2(behind, 0) - p.padding[axis];
             reached.dim[2 + axis] += DP_MIN2(behind, 0);
         }
         dp_tensor *part = crop(dp_tensor_retain(cotangent), &reached);
-        dp_tensor *result = part ? dp_conv2d_gradient_weights(device, part, x, w->shape.dim[2], w->shape.dim[3], &p) : NULL;
+        dp_tensor *result =
+            part ? dp_conv2d_gradient_weights(device, part, x, w->shape.dim[2], w->shape.dim[3], &p) : NULL;
         dp_tensor_release(&part);
         return dp__rule_given(device, result, &gradients[1]);
     }

@@ -9,7 +9,8 @@ static const struct {
 } kinds[DP_ACTIVATION_COUNT] = {
     [DP_ACTIVATION_NONE] = {"none", "z", "g"},
     [DP_ACTIVATION_RELU] = {"relu", "select(z <= 0, 0, z)", "select(z <= 0, 0, g)"},
-    [DP_ACTIVATION_LEAKY_RELU] = {"leaky_relu", "select(z <= 0, slope * z, z)", "select(z <= 0, slope * g, g)"},
+    [DP_ACTIVATION_LEAKY_RELU] = {"leaky_relu", "select(z <= 0, slope * z, z)",
+                                  "select(z <= 0, slope * g, g)"},
     [DP_ACTIVATION_TANH] = {"tanh", "tanh(z)", "y = tanh(z); g * (1 - y * y)"},
     [DP_ACTIVATION_SIGMOID] = {"sigmoid", "sigmoid(z)", "y = sigmoid(z); g * y * (1 - y)"},
     [DP_ACTIVATION_SOFTMAX] = {"softmax", NULL, NULL},
@@ -30,8 +31,8 @@ const char *dp__activation_derivative(dp_activation_kind kind)
     return kinds[kind].derivative;
 }
 
-dp_status dp__check_within(dp_device *device, const char *name, const char *what, double value, double low, double high,
-                           bool below)
+dp_status dp__check_within(dp_device *device, const char *name, const char *what, double value, double low,
+                           double high, bool below)
 {
     if (value >= low && (below ? value < high : value <= high))
         return DP_OK;
@@ -39,10 +40,12 @@ dp_status dp__check_within(dp_device *device, const char *name, const char *what
                     below ? "below " : "", high);
 }
 
-dp_status dp__check_activation(dp_device *device, const char *name, dp_activation_kind kind, double slope, bool any)
+dp_status dp__check_activation(dp_device *device, const char *name, dp_activation_kind kind, double slope,
+                               bool any)
 {
     if ((unsigned)kind >= DP_ACTIVATION_COUNT)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: activation %d is not in dp_activation_kind", name, (int)kind);
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: activation %d is not in dp_activation_kind", name,
+                        (int)kind);
     if (kind == DP_ACTIVATION_SOFTMAX && !any)
         return dp__fail(device, DP_ERROR_ARGUMENT, "%s: the activation softmax cannot be a part of it", name);
     return dp__check_within(device, name, "slope", slope, 0, 1e30, false);
@@ -85,8 +88,8 @@ dp_tensor *dp_activation(dp_device *device, const dp_tensor *x, dp_activation_ki
     return dp_map(device, kinds[kind].formula, DP_ARGS({"z", x, 0}, {.name = "slope", .scalar = slope}));
 }
 
-const char *dp__activation_epilogue(const dp_tensor *bias, dp_activation_kind kind, double slope, char text[DP__EPILOGUE_TEXT],
-                                    dp_arg arg[2], dp_args *args)
+const char *dp__activation_epilogue(const dp_tensor *bias, dp_activation_kind kind, double slope,
+                                    char text[DP__EPILOGUE_TEXT], dp_arg arg[2], dp_args *args)
 {
     *args = (dp_args){arg, 0};
     if (!bias && kind == DP_ACTIVATION_NONE)

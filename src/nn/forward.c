@@ -28,7 +28,8 @@ static dp_activation_kind fused(const dp__node *node)
 static dp_tensor *linear(const dp_network *n, const dp__node *node, const dp_tensor *x, bool training)
 {
     (void)training;
-    return dp__linear(n->device, x, parameter(n, node->weight), parameter(n, node->bias), fused(node), node->layer.slope);
+    return dp__linear(n->device, x, parameter(n, node->weight), parameter(n, node->bias), fused(node),
+                      node->layer.slope);
 }
 
 static dp_tensor *convolution(const dp_network *n, const dp__node *node, const dp_tensor *x, bool training)
@@ -51,23 +52,25 @@ static dp_tensor *convolution(const dp_network *n, const dp__node *node, const d
                                           .epilogue = epilogue,
                                           .epilogue_args = args});
     else
-        y = dp_conv2d_transposed(n->device, x, w,
-                                 &(dp_conv2d_transposed_params){.stride = {l->stride[0], l->stride[1]},
-                                                                .padding = {l->padding[0], l->padding[1]},
-                                                                .output_padding = {l->output_padding[0], l->output_padding[1]},
-                                                                .dilation = {l->dilation[0], l->dilation[1]},
-                                                                .groups = l->groups,
-                                                                .epilogue = epilogue,
-                                                                .epilogue_args = args});
+        y = dp_conv2d_transposed(
+            n->device, x, w,
+            &(dp_conv2d_transposed_params){.stride = {l->stride[0], l->stride[1]},
+                                           .padding = {l->padding[0], l->padding[1]},
+                                           .output_padding = {l->output_padding[0], l->output_padding[1]},
+                                           .dilation = {l->dilation[0], l->dilation[1]},
+                                           .groups = l->groups,
+                                           .epilogue = epilogue,
+                                           .epilogue_args = args});
     dp_tensor_release(&bias);
     return y;
 }
 
 static dp_tensor *batch_norm(const dp_network *n, const dp__node *node, const dp_tensor *x, bool training)
 {
-    const dp_batch_norm_params p = {training, node->layer.momentum, node->layer.epsilon, fused(node), node->layer.slope};
-    return dp_batch_norm(n->device, x, parameter(n, node->weight), parameter(n, node->bias), state(n, node->mean),
-                         state(n, node->variance), &p);
+    const dp_batch_norm_params p = {training, node->layer.momentum, node->layer.epsilon, fused(node),
+                                    node->layer.slope};
+    return dp_batch_norm(n->device, x, parameter(n, node->weight), parameter(n, node->bias),
+                         state(n, node->mean), state(n, node->variance), &p);
 }
 
 static dp_tensor *layer_norm(const dp_network *n, const dp__node *node, const dp_tensor *x, bool training)
@@ -115,7 +118,8 @@ static dp_tensor *pool(const dp_network *n, const dp__node *node, const dp_tenso
     return dp_reduce(n->device, x, DP_MEAN, DP_AXIS(2) | DP_AXIS(3));
 }
 
-static dp_tensor *run(const dp_network *n, const dp__node *nodes, int count, const dp_tensor *x, bool training);
+static dp_tensor *run(const dp_network *n, const dp__node *nodes, int count, const dp_tensor *x,
+                      bool training);
 
 static dp_tensor *residual(const dp_network *n, const dp__node *node, const dp_tensor *x, bool training)
 {
@@ -126,8 +130,9 @@ static dp_tensor *residual(const dp_network *n, const dp__node *node, const dp_t
     if (shortcut && formula.failed)
         dp__fail(n->device, DP_ERROR_MEMORY, "no memory for a formula");
     else if (shortcut)
-        y = dp_map(n->device, formula.data,
-                   DP_ARGS({"x", body, 0}, {"y", shortcut, 0}, {.name = "slope", .scalar = node->layer.slope}));
+        y = dp_map(
+            n->device, formula.data,
+            DP_ARGS({"x", body, 0}, {"y", shortcut, 0}, {.name = "slope", .scalar = node->layer.slope}));
     dp__text_free(&formula);
     dp_tensor_release(&body);
     dp_tensor_release(&shortcut);
@@ -153,7 +158,8 @@ static const struct {
 };
 
 /* A new reference, of x itself where there is no node. */
-static dp_tensor *run(const dp_network *n, const dp__node *nodes, int count, const dp_tensor *x, bool training)
+static dp_tensor *run(const dp_network *n, const dp__node *nodes, int count, const dp_tensor *x,
+                      bool training)
 {
     dp_tensor *y = dp_tensor_retain((dp_tensor *)x);
     for (int k = 0; k < count && y; k++) {
@@ -175,19 +181,22 @@ static dp_status check(const dp_network *n, const dp_tensor *x, int first, int l
     char tx[DP_SHAPE_TEXT], tn[DP_SHAPE_TEXT];
     DP_CHECK(dp__check_device(n->device));
     if (first < 0 || first > last || last > n->count)
-        return dp__fail(n->device, DP_ERROR_ARGUMENT, "network_forward: layers %d to %d of %d", first, last, n->count);
+        return dp__fail(n->device, DP_ERROR_ARGUMENT, "network_forward: layers %d to %d of %d", first, last,
+                        n->count);
     DP_CHECK(dp__check_dtype(n->device, x, "x", DP_F32));
     const dp_shape in = dp_network_shape(n, first);
     bool good = x->shape.rank == in.rank + 1;
     for (int axis = 0; good && axis < in.rank; axis++)
         good = x->shape.dim[axis + 1] == in.dim[axis];
     if (!good)
-        return dp__fail(n->device, DP_ERROR_ARGUMENT, "network_forward: x has shape %s: a batch axis and then %s is needed",
+        return dp__fail(n->device, DP_ERROR_ARGUMENT,
+                        "network_forward: x has shape %s: a batch axis and then %s is needed",
                         dp__shape_text(&x->shape, tx), dp__shape_text(&in, tn));
     return DP_OK;
 }
 
-dp_tensor *dp_network_forward_range(dp_network *network, const dp_tensor *x, int first, int last, bool training)
+dp_tensor *dp_network_forward_range(dp_network *network, const dp_tensor *x, int first, int last,
+                                    bool training)
 {
     if (!network || check(network, x, first, last) != DP_OK)
         return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of a network, and its first values: random numbers that have the same bits on every device, times or plus one number, each
- * rounded by itself. */
+/* Memory of a network, and its first values: random numbers that have the same bits on every device, times or
+ * plus one number, each rounded by itself. */
 #include "nn/network.h"
 #include <dipole/grad.h>
 #include <math.h>
@@ -10,7 +10,8 @@ static dp_status place(dp_device *device, dp__entries *entries)
     entries->memory = dp_full(device, DP_F32, (dp_shape){1, {entries->elements}}, 0);
     for (size_t k = 0; k < entries->count; k++) {
         dp__entry *entry = &entries->list[k];
-        dp_tensor *part = dp_slice(entries->memory, 0, entry->offset, entry->offset + dp__shape_size(&entry->shape), 1);
+        dp_tensor *part =
+            dp_slice(entries->memory, 0, entry->offset, entry->offset + dp__shape_size(&entry->shape), 1);
         entry->tensor = part ? dp_reshape(part, entry->shape) : NULL;
         dp_tensor_release(&part);
         if (!entry->tensor)
@@ -24,7 +25,8 @@ static dp_status put(dp_device *device, const dp__entry *entry, dp_tensor *value
 {
     dp_tensor *tensor = entry->tensor;
     const dp_status status =
-        values ? dp_map_into(device, "k * x", DP_ARGS({"x", values, 0}, {.name = "k", .scalar = factor}), &tensor, 1)
+        values ? dp_map_into(device, "k * x", DP_ARGS({"x", values, 0}, {.name = "k", .scalar = factor}),
+                             &tensor, 1)
                : dp_failed(device);
     dp_tensor_release(&values);
     return status;

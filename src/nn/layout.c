@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a table of layers to checked nodes with their shapes, and to the list of what the network has to hold. */
+/* From a table of layers to checked nodes with their shapes, and to the list of what the network has to hold.
+ */
 #include "nn/network.h"
 #include <stdio.h>
 
@@ -37,8 +38,9 @@ uint64_t dp__seed_at(uint64_t seed, uint64_t index)
 static dp_status refuse(const builder *b, int number, const dp__node *node, const char *what)
 {
     char text[DP_SHAPE_TEXT];
-    return dp__fail(b->network->device, DP_ERROR_ARGUMENT, "network: layer %s%d (%s) of an input %s: %s", b->prefix, number,
-                    dp_layer_name(node->layer.kind), dp__shape_text(&node->in, text), what);
+    return dp__fail(b->network->device, DP_ERROR_ARGUMENT, "network: layer %s%d (%s) of an input %s: %s",
+                    b->prefix, number, dp_layer_name(node->layer.kind), dp__shape_text(&node->in, text),
+                    what);
 }
 
 /* A new entry: its index, or DP__NOTHING with the reason kept. */
@@ -47,20 +49,22 @@ static int add(const builder *b, dp__entries *entries, int number, const char *n
     dp__text text = {0};
     const int64_t size = dp__shape_size(&shape);
     if (size < 0 || entries->elements + size > INT32_MAX) {
-        dp__fail(b->network->device, DP_ERROR_ARGUMENT, "network: %s%d.%s: more than 2^31 - 1 elements together", b->prefix,
-                 number, name);
+        dp__fail(b->network->device, DP_ERROR_ARGUMENT,
+                 "network: %s%d.%s: more than 2^31 - 1 elements together", b->prefix, number, name);
         return DP__NOTHING;
     }
     if (number == DP__NOTHING)
         dp__text_add(&text, "%s", name);
     else
         dp__text_add(&text, "%s%d.%s", b->prefix, number, name);
-    if (text.failed || !dp__grow(&entries->list, &entries->capacity, entries->count + 1, sizeof *entries->list)) {
+    if (text.failed ||
+        !dp__grow(&entries->list, &entries->capacity, entries->count + 1, sizeof *entries->list)) {
         dp__text_free(&text);
         dp__fail(b->network->device, DP_ERROR_MEMORY, "no memory for the list of the network's tensors");
         return DP__NOTHING;
     }
-    entries->list[entries->count] = (dp__entry){.name = text.data, .shape = shape, .offset = entries->elements};
+    entries->list[entries->count] =
+        (dp__entry){.name = text.data, .shape = shape, .offset = entries->elements};
     entries->elements += DP_CEIL_DIV(size, ALIGNMENT) * ALIGNMENT;
     return (int)entries->count++;
 }
@@ -78,7 +82,8 @@ static dp_status add_parameter(const builder *b, int number, const char *name, d
     return DP_OK;
 }
 
-static dp_status add_state(const builder *b, int number, const char *name, dp_shape shape, double value, int *index)
+static dp_status add_state(const builder *b, int number, const char *name, dp_shape shape, double value,
+                           int *index)
 {
     dp__entries *state = &b->network->state;
     if ((*index = add(b, state, number, name, shape)) == DP__NOTHING)
@@ -88,11 +93,14 @@ static dp_status add_state(const builder *b, int number, const char *name, dp_sh
 }
 
 /* weight, and bias of `outputs`, of a product or convolution. */
-static dp_status add_product(const builder *b, int number, dp__node *node, dp_shape weight, const double fan[2])
+static dp_status add_product(const builder *b, int number, dp__node *node, dp_shape weight,
+                             const double fan[2])
 {
     const int64_t outputs = node->layer.outputs;
     DP_CHECK(add_parameter(b, number, "weight", weight, DP__WEIGHT, fan, &node->weight));
-    return node->layer.no_bias ? DP_OK : add_parameter(b, number, "bias", DP_SHAPE(outputs), DP__BIAS, fan, &node->bias);
+    return node->layer.no_bias
+               ? DP_OK
+               : add_parameter(b, number, "bias", DP_SHAPE(outputs), DP__BIAS, fan, &node->bias);
 }
 
 static dp_status linear(builder *b, int number, dp__node *node)
@@ -108,7 +116,8 @@ static dp_status linear(builder *b, int number, dp__node *node)
 /* Where the second size of a kernel is not given, the second of all pairs is as the first. */
 static bool fill_window(dp_layer *layer)
 {
-    int *const pairs[] = {layer->stride, layer->padding, layer->output_padding, layer->dilation, layer->kernel};
+    int *const pairs[] = {layer->stride, layer->padding, layer->output_padding, layer->dilation,
+                          layer->kernel};
     for (int k = 0; k < 5; k++)
         if (layer->kernel[1] == 0)
             pairs[k][1] = pairs[k][0];
@@ -130,18 +139,21 @@ static dp_status convolution(builder *b, int number, dp__node *node)
     const bool transposed = l->kind == DP_LAYER_CONV2D_TRANSPOSED;
     if (node->in.rank != 3 || node->in.dim[0] < 1)
         return refuse(b, number, node, "[C, H, W] is needed");
-    if (!fill_window(l) || l->outputs < 1 || l->groups < 1 || l->outputs % l->groups || node->in.dim[0] % l->groups)
+    if (!fill_window(l) || l->outputs < 1 || l->groups < 1 || l->outputs % l->groups ||
+        node->in.dim[0] % l->groups)
         return refuse(b, number, node,
-                      "outputs and kernel of 1 or more are needed, no negative or huge size, and groups that divide both "
+                      "outputs and kernel of 1 or more are needed, no negative or huge size, and groups that "
+                      "divide both "
                       "numbers of channels");
     node->out.dim[0] = l->outputs;
     for (int axis = 0; axis < 2; axis++) {
-        const int64_t size = node->in.dim[1 + axis], window = (int64_t)l->dilation[axis] * (l->kernel[axis] - 1) + 1;
+        const int64_t size = node->in.dim[1 + axis],
+                      window = (int64_t)l->dilation[axis] * (l->kernel[axis] - 1) + 1;
         if (transposed && l->output_padding[axis] >= DP_MAX2(l->stride[axis], l->dilation[axis]))
             return refuse(b, number, node, "output_padding must be below the stride or the dilation");
         const int64_t covered = size + 2 * (int64_t)l->padding[axis] - window;
-        node->out.dim[1 + axis] = transposed ? (size - 1) * l->stride[axis] - 2 * (int64_t)l->padding[axis] + window +
-                                                   l->output_padding[axis]
+        node->out.dim[1 + axis] = transposed ? (size - 1) * l->stride[axis] - 2 * (int64_t)l->padding[axis] +
+                                                   window + l->output_padding[axis]
                                   : covered < 0 ? 0
                                                 : covered / l->stride[axis] + 1;
         if (size < 1 || node->out.dim[1 + axis] < 1)
@@ -214,11 +226,12 @@ static dp_status pool(builder *b, int number, dp__node *node)
     return DP_OK;
 }
 
-static dp_status build(builder *b, const dp_layer *layers, int count, dp_shape in, dp__node **nodes, int *built);
+static dp_status build(builder *b, const dp_layer *layers, int count, dp_shape in, dp__node **nodes,
+                       int *built);
 
 /* body or shortcut: its output in *out. */
-static dp_status branch(builder *b, int number, const char *name, const dp_layer *layers, int count, dp__node *node,
-                        dp__node **nodes, int *built, dp_shape *out)
+static dp_status branch(builder *b, int number, const char *name, const dp_layer *layers, int count,
+                        dp__node *node, dp__node **nodes, int *built, dp_shape *out)
 {
     builder inner = {b->network, b->depth + 1, ""};
     const int length = snprintf(inner.prefix, sizeof inner.prefix, "%s%d.%s.", b->prefix, number, name);
@@ -237,11 +250,12 @@ static dp_status residual(builder *b, int number, dp__node *node)
         return refuse(b, number, node, "a body of 1 to 4096 layers is needed");
     DP_CHECK(branch(b, number, "body", l->body, l->body_count, node, &node->body, &node->body_count, &body));
     if (l->shortcut_count != 0)
-        DP_CHECK(branch(b, number, "shortcut", l->shortcut, l->shortcut_count, node, &node->shortcut, &node->shortcut_count,
-                        &shortcut));
+        DP_CHECK(branch(b, number, "shortcut", l->shortcut, l->shortcut_count, node, &node->shortcut,
+                        &node->shortcut_count, &shortcut));
     if (!dp__shape_equal(&body, &shortcut)) {
         char what[2 * DP_SHAPE_TEXT + 64], tb[DP_SHAPE_TEXT], ts[DP_SHAPE_TEXT];
-        snprintf(what, sizeof what, "body gives %s and shortcut %s", dp__shape_text(&body, tb), dp__shape_text(&shortcut, ts));
+        snprintf(what, sizeof what, "body gives %s and shortcut %s", dp__shape_text(&body, tb),
+                 dp__shape_text(&shortcut, ts));
         return refuse(b, number, node, what);
     }
     node->out = body;
@@ -255,13 +269,21 @@ static dp_status nothing(builder *b, int number, dp__node *node)
 }
 
 static dp_status (*const checks[DP_LAYER_COUNT])(builder *, int, dp__node *) = {
-    [DP_LAYER_LINEAR] = linear,         [DP_LAYER_CONV2D] = convolution, [DP_LAYER_CONV2D_TRANSPOSED] = convolution,
-    [DP_LAYER_BATCH_NORM] = norm,       [DP_LAYER_LAYER_NORM] = norm,    [DP_LAYER_ACTIVATION] = nothing,
-    [DP_LAYER_DROPOUT] = dropout,       [DP_LAYER_RESHAPE] = reshape,    [DP_LAYER_FLATTEN] = reshape,
-    [DP_LAYER_GLOBAL_AVERAGE_POOL] = pool, [DP_LAYER_RESIDUAL] = residual,
+    [DP_LAYER_LINEAR] = linear,
+    [DP_LAYER_CONV2D] = convolution,
+    [DP_LAYER_CONV2D_TRANSPOSED] = convolution,
+    [DP_LAYER_BATCH_NORM] = norm,
+    [DP_LAYER_LAYER_NORM] = norm,
+    [DP_LAYER_ACTIVATION] = nothing,
+    [DP_LAYER_DROPOUT] = dropout,
+    [DP_LAYER_RESHAPE] = reshape,
+    [DP_LAYER_FLATTEN] = reshape,
+    [DP_LAYER_GLOBAL_AVERAGE_POOL] = pool,
+    [DP_LAYER_RESIDUAL] = residual,
 };
 
-static dp_status build(builder *b, const dp_layer *layers, int count, dp_shape in, dp__node **nodes, int *built)
+static dp_status build(builder *b, const dp_layer *layers, int count, dp_shape in, dp__node **nodes,
+                       int *built)
 {
     char name[300];
     *nodes = dp__alloc((size_t)DP_MAX2(count, 1), sizeof **nodes);
@@ -270,12 +292,14 @@ static dp_status build(builder *b, const dp_layer *layers, int count, dp_shape i
     *built = count; /* those that are not looked at yet are all zero */
     for (int k = 0; k < count; in = (*nodes)[k++].out) {
         dp__node *node = &(*nodes)[k];
-        *node = (dp__node){layers[k], in, in, DP__NOTHING, DP__NOTHING, DP__NOTHING, DP__NOTHING, 0, NULL, NULL, 0, 0};
+        *node = (dp__node){layers[k],   in, in,   DP__NOTHING, DP__NOTHING, DP__NOTHING,
+                           DP__NOTHING, 0,  NULL, NULL,        0,           0};
         snprintf(name, sizeof name, "network: layer %s%d", b->prefix, k);
         if ((unsigned)node->layer.kind >= DP_LAYER_COUNT)
-            return dp__fail(b->network->device, DP_ERROR_ARGUMENT, "%s: kind %d is not in dp_layer_kind", name,
-                            (int)node->layer.kind);
-        DP_CHECK(dp__check_activation(b->network->device, name, node->layer.activation, node->layer.slope, true));
+            return dp__fail(b->network->device, DP_ERROR_ARGUMENT, "%s: kind %d is not in dp_layer_kind",
+                            name, (int)node->layer.kind);
+        DP_CHECK(
+            dp__check_activation(b->network->device, name, node->layer.activation, node->layer.slope, true));
         DP_CHECK(checks[node->layer.kind](b, k, node));
     }
     return DP_OK;

@@ -14,13 +14,13 @@ static dp_status check_linear(dp_device *device, const dp_tensor *x, const dp_te
         return dp__fail(device, DP_ERROR_ARGUMENT, "linear: x %s and w %s: [.., in] and [out, in] is allowed",
                         dp__shape_text(&x->shape, tx), dp__shape_text(&w->shape, tw));
     if (b && (b->shape.rank != 1 || b->shape.dim[0] != w->shape.dim[0]))
-        return dp__fail(device, DP_ERROR_ARGUMENT, "linear: b %s for w %s: [out] is allowed", dp__shape_text(&b->shape, tx),
-                        dp__shape_text(&w->shape, tw));
+        return dp__fail(device, DP_ERROR_ARGUMENT, "linear: b %s for w %s: [out] is allowed",
+                        dp__shape_text(&b->shape, tx), dp__shape_text(&w->shape, tw));
     return DP_OK;
 }
 
-dp_tensor *dp__linear(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_tensor *b, dp_activation_kind kind,
-                      double slope)
+dp_tensor *dp__linear(dp_device *device, const dp_tensor *x, const dp_tensor *w, const dp_tensor *b,
+                      dp_activation_kind kind, double slope)
 {
     char text[DP__EPILOGUE_TEXT];
     dp_arg arg[2];
@@ -54,7 +54,8 @@ dp_tensor *dp_embedding(dp_device *device, const dp_tensor *table, const dp_tens
     return dp_gather_rows(device, table, index);
 }
 
-dp_tensor *dp_dropout(dp_device *device, const dp_tensor *x, double rate, uint64_t seed, const dp_tensor *step, bool training)
+dp_tensor *dp_dropout(dp_device *device, const dp_tensor *x, double rate, uint64_t seed,
+                      const dp_tensor *step, bool training)
 {
     if (dp__check_device(device) != DP_OK || dp__check_dtype(device, x, "x", DP_F32) != DP_OK ||
         dp__check_within(device, "dropout", "rate", rate, 0, 1, true) != DP_OK)

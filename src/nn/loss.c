@@ -10,7 +10,8 @@ static dp_tensor *mean_of(dp_device *device, dp_tensor *elements)
     return mean;
 }
 
-static dp_status check_labels(dp_device *device, const char *name, const dp_tensor *logits, const dp_tensor *labels)
+static dp_status check_labels(dp_device *device, const char *name, const dp_tensor *logits,
+                              const dp_tensor *labels)
 {
     char tl[DP_SHAPE_TEXT], ti[DP_SHAPE_TEXT];
     DP_CHECK(dp__check_device(device));
@@ -18,8 +19,8 @@ static dp_status check_labels(dp_device *device, const char *name, const dp_tens
     DP_CHECK(dp__check_dtype(device, labels, "labels", DP_I32));
     if (logits->shape.rank != 2 || logits->shape.dim[1] < 1 || labels->shape.rank != 1 ||
         labels->shape.dim[0] != logits->shape.dim[0])
-        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: logits %s and labels %s: [N, C] and [N] is allowed", name,
-                        dp__shape_text(&logits->shape, tl), dp__shape_text(&labels->shape, ti));
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: logits %s and labels %s: [N, C] and [N] is allowed",
+                        name, dp__shape_text(&logits->shape, tl), dp__shape_text(&labels->shape, ti));
     return DP_OK;
 }
 
@@ -44,8 +45,8 @@ dp_tensor *dp_cross_entropy(dp_device *device, const dp_tensor *logits, const dp
     return mean_of(device, rows);
 }
 
-static dp_status check_pair(dp_device *device, const char *name, const dp_tensor *x, const char *x_name, const dp_tensor *y,
-                            const char *y_name)
+static dp_status check_pair(dp_device *device, const char *name, const dp_tensor *x, const char *x_name,
+                            const dp_tensor *y, const char *y_name)
 {
     char tx[DP_SHAPE_TEXT], ty[DP_SHAPE_TEXT];
     dp_shape common;
@@ -53,16 +54,17 @@ static dp_status check_pair(dp_device *device, const char *name, const dp_tensor
     DP_CHECK(dp__check_dtype(device, x, x_name, DP_F32));
     DP_CHECK(dp__check_dtype(device, y, y_name, DP_F32));
     if (!dp__shape_broadcast(&x->shape, &y->shape, &common) || !dp__shape_equal(&common, &x->shape))
-        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: %s %s does not broadcast to the shape of %s, %s", name, y_name,
-                        dp__shape_text(&y->shape, ty), x_name, dp__shape_text(&x->shape, tx));
+        return dp__fail(device, DP_ERROR_ARGUMENT, "%s: %s %s does not broadcast to the shape of %s, %s",
+                        name, y_name, dp__shape_text(&y->shape, ty), x_name, dp__shape_text(&x->shape, tx));
     return DP_OK;
 }
 
-dp_tensor *dp_binary_cross_entropy_with_logits(dp_device *device, const dp_tensor *logits, const dp_tensor *target,
-                                               double constant)
+dp_tensor *dp_binary_cross_entropy_with_logits(dp_device *device, const dp_tensor *logits,
+                                               const dp_tensor *target, double constant)
 {
     static const char name[] = "binary_cross_entropy_with_logits";
-    if (check_pair(device, name, logits, "logits", target ? target : logits, target ? "target" : "logits") != DP_OK)
+    if (check_pair(device, name, logits, "logits", target ? target : logits, target ? "target" : "logits") !=
+        DP_OK)
         return NULL;
     if (!target && !isfinite((float)constant)) {
         dp__fail(device, DP_ERROR_ARGUMENT, "%s: constant is %g: it must be finite in f32", name, constant);
@@ -82,7 +84,8 @@ dp_tensor *dp_mse(dp_device *device, const dp_tensor *x, const dp_tensor *y)
 
 static dp_tensor *accuracy(dp_device *device, const dp_tensor *logits, const dp_tensor *labels)
 {
-    dp_tensor *most = dp_reduce(device, logits, DP_MAX, DP_AXIS(1) | DP_KEEP_AXES), *label = picked(device, logits, labels);
+    dp_tensor *most = dp_reduce(device, logits, DP_MAX, DP_AXIS(1) | DP_KEEP_AXES),
+              *label = picked(device, logits, labels);
     dp_tensor *equal = most ? dp_map(device, "x == m", DP_ARGS({"x", logits, 0}, {"m", most, 0})) : NULL;
     dp_tensor *count = equal ? dp_reduce(device, equal, DP_SUM, DP_AXIS(1) | DP_KEEP_AXES) : NULL;
     dp_tensor *hit = count && label ? dp_map(device, "select(l == m and n > 0, 1 / n, 0)",

@@ -19,8 +19,8 @@ static dp_status create(dp_network *network, const dp_layer *layers, int count, 
     char text[DP_SHAPE_TEXT];
     DP_CHECK(check_init(network, init));
     if (!layers || count < 1 || count > 4096)
-        return dp__fail(network->device, DP_ERROR_ARGUMENT, "network: %d layers%s: 1 to 4096 are allowed", count,
-                        layers ? "" : " at NULL");
+        return dp__fail(network->device, DP_ERROR_ARGUMENT, "network: %d layers%s: 1 to 4096 are allowed",
+                        count, layers ? "" : " at NULL");
     const dp_shape *in = &network->in;
     const bool fits = in->rank >= 0 && in->rank < DP_MAX_RANK;
     if (!fits || dp__shape_size(in) < 1 || dp__shape_size(in) > INT32_MAX)
@@ -31,8 +31,8 @@ static dp_status create(dp_network *network, const dp_layer *layers, int count, 
     return dp__network_initialise(network);
 }
 
-dp_network *dp_network_create(dp_device *device, const dp_layer *layers, int count, dp_shape shape, uint64_t seed,
-                              const dp_network_init *init)
+dp_network *dp_network_create(dp_device *device, const dp_layer *layers, int count, dp_shape shape,
+                              uint64_t seed, const dp_network_init *init)
 {
     if (dp__check_device(device) != DP_OK)
         return NULL;
@@ -157,7 +157,8 @@ static bool alike(const dp__entries *a, const dp__entries *b)
 {
     bool same = a->count == b->count;
     for (size_t k = 0; same && k < a->count; k++)
-        same = !strcmp(a->list[k].name, b->list[k].name) && dp__shape_equal(&a->list[k].shape, &b->list[k].shape);
+        same = !strcmp(a->list[k].name, b->list[k].name) &&
+               dp__shape_equal(&a->list[k].shape, &b->list[k].shape);
     return same;
 }
 
@@ -169,7 +170,8 @@ static dp_status check_pair(const dp_network *network, const dp_network *from, c
     if (!from)
         return dp__fail(network->device, DP_ERROR_ARGUMENT, "%s: from is NULL", name);
     if (!alike(&network->parameters, &from->parameters) || !alike(&network->state, &from->state))
-        return dp__fail(network->device, DP_ERROR_ARGUMENT, "%s: the networks' parameters differ in names or shapes", name);
+        return dp__fail(network->device, DP_ERROR_ARGUMENT,
+                        "%s: the networks' parameters differ in names or shapes", name);
     return DP_OK;
 }
 
@@ -179,8 +181,10 @@ static dp_status copy(dp_device *device, const dp__entries *to, const dp__entrie
     if (to->elements == 0)
         return DP_OK;
     dp_tensor *memory = to->memory;
-    dp_tensor *values = from->memory->device == device ? dp_tensor_retain(from->memory) : dp_copy(device, from->memory);
-    const dp_status status = values ? dp_map_into(device, "x", DP_ARGS({"x", values, 0}), &memory, 1) : dp_failed(device);
+    dp_tensor *values =
+        from->memory->device == device ? dp_tensor_retain(from->memory) : dp_copy(device, from->memory);
+    const dp_status status =
+        values ? dp_map_into(device, "x", DP_ARGS({"x", values, 0}), &memory, 1) : dp_failed(device);
     dp_tensor_release(&values);
     return status;
 }
@@ -199,11 +203,13 @@ dp_status dp_network_average(dp_network *network, const dp_network *from, double
     DP_CHECK(check_pair(network, from, "network_average"));
     DP_CHECK(dp__check_within(network->device, "network_average", "decay", decay, 0, 1, false));
     if (network == from || network->device != from->device)
-        return dp__fail(network->device, DP_ERROR_ARGUMENT, "network_average: two networks on one device are needed");
+        return dp__fail(network->device, DP_ERROR_ARGUMENT,
+                        "network_average: two networks on one device are needed");
     dp_tensor *memory = network->parameters.memory;
     if (network->parameters.elements > 0)
-        DP_CHECK(dp_map_into(network->device, "b + decay * (a - b)",
-                             DP_ARGS({"a", memory, 0}, {"b", from->parameters.memory, 0}, {.name = "decay", .scalar = decay}),
-                             &memory, 1));
+        DP_CHECK(dp_map_into(
+            network->device, "b + decay * (a - b)",
+            DP_ARGS({"a", memory, 0}, {"b", from->parameters.memory, 0}, {.name = "decay", .scalar = decay}),
+            &memory, 1));
     return copy(network->device, &network->state, &from->state);
 }

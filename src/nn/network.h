@@ -29,7 +29,8 @@ typedef struct dp__entries {
     dp_tensor *memory;
 } dp__entries;
 
-/* A layer that was checked, with its defaults filled in. Indices are those of entries; DP__NOTHING: it has none. */
+/* A layer that was checked, with its defaults filled in. Indices are those of entries; DP__NOTHING: it has
+ * none. */
 typedef struct dp__node {
     dp_layer layer;
     dp_shape in, out;
@@ -39,7 +40,8 @@ typedef struct dp__node {
     int body_count, shortcut_count;
 } dp__node;
 
-/* Statistics are apart from parameters: those change during a pass, in which the parameters' memory must not. */
+/* Statistics are apart from parameters: those change during a pass, in which the parameters' memory must not.
+ */
 struct dp_network {
     dp_device *device;
     dp__node *nodes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Optimisers. What one step needs of the past are averages with weights that sum to less than 1 at first. Each Adam average is divided by
- * the same average of ones, which is 1 - beta^t without its rounding; it and the step's number are counted on in one small launch. */
+/* Optimisers. What one step needs of the past are averages with weights that sum to less than 1 at first.
+ * Each Adam average is divided by the same average of ones, which is 1 - beta^t without its rounding; it and
+ * the step's number are counted on in one small launch. */
 #include "core/core.h"
 #include <dipole/grad.h>
 #include <dipole/network.h>
@@ -27,11 +28,12 @@ struct dp_optimizer {
     struct {
         char *name;
         dp_tensor *tensor; /* not retained */
-    } *state;
+    } * state;
     int state_count;
 };
 
-static const char *const names[DP_OPTIMIZER_COUNT] = {[DP_SGD] = "sgd", [DP_ADAM] = "adam", [DP_ADAMW] = "adamw"};
+static const char *const names[DP_OPTIMIZER_COUNT] = {
+    [DP_SGD] = "sgd", [DP_ADAM] = "adam", [DP_ADAMW] = "adamw"};
 
 const char *dp_optimizer_name(dp_optimizer_kind kind)
 {
@@ -45,7 +47,8 @@ static bool is_adam(const dp_optimizer *o)
 
 /* Parameters of the call. */
 
-static dp_status check_number(dp_device *device, const char *name, double value, double low, double high, bool below)
+static dp_status check_number(dp_device *device, const char *name, double value, double low, double high,
+                              bool below)
 {
     if (value >= low && (below ? value < high : value <= high))
         return DP_OK;
@@ -62,14 +65,16 @@ static dp_status fill_params(dp_device *device, const dp_optimizer_params *given
 {
     *p = given ? *given : (dp_optimizer_params){0};
     if ((unsigned)p->kind >= DP_OPTIMIZER_COUNT)
-        return dp__fail(device, DP_ERROR_ARGUMENT, "optimizer: kind %d is not in dp_optimizer_kind", (int)p->kind);
+        return dp__fail(device, DP_ERROR_ARGUMENT, "optimizer: kind %d is not in dp_optimizer_kind",
+                        (int)p->kind);
     p->rate = or_default(p->rate, p->kind == DP_SGD ? 1e-2 : 1e-3);
     p->beta1 = or_default(p->beta1, 0.9);
     p->beta2 = or_default(p->beta2, 0.999);
     p->epsilon = or_default(p->epsilon, 1e-8);
     DP_CHECK(check_number(device, "rate", p->rate, 0, 1e30, false));
     DP_CHECK(check_number(device, "momentum", p->momentum, 0, 1, true));
-    DP_CHECK(check_number(device, "beta1", p->beta1, 0, 0.9999999, false)); /* 1 - beta must not be 0 in f32 */
+    DP_CHECK(
+        check_number(device, "beta1", p->beta1, 0, 0.9999999, false)); /* 1 - beta must not be 0 in f32 */
     DP_CHECK(check_number(device, "beta2", p->beta2, 0, 0.9999999, false));
     DP_CHECK(check_number(device, "epsilon", p->epsilon, 0, 1e30, false));
     DP_CHECK(check_number(device, "weight_decay", p->weight_decay, 0, 1e30, false));
@@ -89,7 +94,8 @@ static dp_status check_parameters(dp_device *device, dp_tensor *const *parameter
         snprintf(name, sizeof name, "parameters[%d]", k);
         DP_CHECK(dp__check_dtype(device, parameters[k], name, DP_F32));
         if (dp__tensor_overlaps_itself(parameters[k]))
-            return dp__fail(device, DP_ERROR_ARGUMENT, "optimizer: %s cannot be written: it is a broadcast view", name);
+            return dp__fail(device, DP_ERROR_ARGUMENT,
+                            "optimizer: %s cannot be written: it is a broadcast view", name);
     }
     return DP_OK;
 }
@@ -125,8 +131,8 @@ static dp_status make_squares(dp_optimizer *o)
     for (int k = 0; k < o->count; k++)
         elements += dp_tensor_size(o->slots[k].parameter);
     if (elements > INT32_MAX)
-        return dp__fail(o->device, DP_ERROR_ARGUMENT, "optimizer: clip_norm of %lld elements: 2^31 - 1 are allowed",
-                        (long long)elements);
+        return dp__fail(o->device, DP_ERROR_ARGUMENT,
+                        "optimizer: clip_norm of %lld elements: 2^31 - 1 are allowed", (long long)elements);
     o->squares = zeros(o->device, (dp_shape){1, {elements}});
     o->clip = dp_full(o->device, DP_F32, DP_SCALAR, 1);
     for (int k = 0; k < o->count && o->squares; k++) {
@@ -197,8 +203,8 @@ static dp_status create(dp_optimizer *o, dp_tensor *const *parameters, const cha
     return make_schedule(o);
 }
 
-dp_optimizer *dp_optimizer_create(dp_device *device, dp_tensor *const *parameters, const char *const *given, int count,
-                                  const dp_optimizer_params *params)
+dp_optimizer *dp_optimizer_create(dp_device *device, dp_tensor *const *parameters, const char *const *given,
+                                  int count, const dp_optimizer_params *params)
 {
     dp_optimizer_params filled;
     if (dp__check_device(device) != DP_OK || fill_params(device, params, &filled) != DP_OK ||
@@ -278,8 +284,9 @@ static dp_status check_gradients(const dp_optimizer *o, const dp_tensor *const *
         snprintf(name, sizeof name, "gradients[%d]", k);
         DP_CHECK(dp__check_dtype(o->device, g, name, DP_F32));
         if (!dp__shape_equal(&g->shape, &o->slots[k].parameter->shape))
-            return dp__fail(o->device, DP_ERROR_ARGUMENT, "optimizer: %s has shape %s, its parameter %s", name,
-                            dp__shape_text(&g->shape, tg), dp__shape_text(&o->slots[k].parameter->shape, tp));
+            return dp__fail(o->device, DP_ERROR_ARGUMENT, "optimizer: %s has shape %s, its parameter %s",
+                            name, dp__shape_text(&g->shape, tg),
+                            dp__shape_text(&o->slots[k].parameter->shape, tp));
     }
     return DP_OK;
 }
@@ -290,7 +297,8 @@ static dp_status count_on(dp_optimizer *o)
     dp_arg arg[2];
     if (is_adam(o))
         DP_CHECK(dp_map_into(o->device, "t + 1, a + (1 - b1) * (1 - a), c + (1 - b2) * (1 - c)",
-                             DP_ARGS({"t", o->t, 0}, {"a", o->s1, 0}, {"c", o->s2, 0}, {.name = "b1", .scalar = o->params.beta1},
+                             DP_ARGS({"t", o->t, 0}, {"a", o->s1, 0}, {"c", o->s2, 0},
+                                     {.name = "b1", .scalar = o->params.beta1},
                                      {.name = "b2", .scalar = o->params.beta2}),
                              (dp_tensor *const[]){o->t, o->s1, o->s2}, 3));
     else
@@ -311,7 +319,8 @@ static dp_status find_clip(dp_optimizer *o, const dp_tensor *const *gradients)
     dp_tensor *sum = dp_reduce(o->device, o->squares, DP_SUM, DP_ALL_AXES);
     const dp_status status =
         sum ? dp_map_into(o->device, "min(most / (sqrt(s) + 1e-6), 1)", /* as PyTorch's clip_grad_norm_ */
-                          DP_ARGS({"s", sum, 0}, {.name = "most", .scalar = o->params.clip_norm}), &o->clip, 1)
+                          DP_ARGS({"s", sum, 0}, {.name = "most", .scalar = o->params.clip_norm}), &o->clip,
+                          1)
             : dp_failed(o->device);
     dp_tensor_release(&sum);
     return status;
@@ -335,8 +344,8 @@ static dp_status update(dp_optimizer *o, const slot *s, const dp_tensor *gradien
     if (s->m)
         arg[count++] = (dp_arg){"m0", s->m, 0};
     if (is_adam(o)) {
-        const dp_arg more[] = {{"v0", s->v, 0},           {"s1", o->s1, 0},           {"s2", o->s2, 0},
-                               {"b1", NULL, p->beta1},    {"b2", NULL, p->beta2},     {"eps", NULL, p->epsilon}};
+        const dp_arg more[] = {{"v0", s->v, 0},        {"s1", o->s1, 0},       {"s2", o->s2, 0},
+                               {"b1", NULL, p->beta1}, {"b2", NULL, p->beta2}, {"eps", NULL, p->epsilon}};
         memcpy(arg + count, more, sizeof more);
         count += (int)DP_COUNT(more);
         outputs = 3;

@@ -148,51 +148,74 @@ static dp_tensor *hvp_plain(dp_device *device, const char *formula, unsigned mod
 }
 
 /* Where it is recorded: the gradient, recorded, of the sum of the derivatives along v. */
+
+typedef struct composition {
+    dp_arg args[DP_MAX_ARGS]; /* the call's, the direction, and the factor of a mean */
+    dp__symbol symbols[DP_MAX_ARGS];
+    char names[2][DP__PAIR_NAME];
+    int own, count; /* of the call; all */
+    dp__text text;
+} composition;
+
+static dp_status list_arguments(dp_device *device, composition *c, const char *formula, dp_args args, int symbol,
+                                const dp_tensor *direction)
+{
+    if (args.count + 2 > DP_MAX_ARGS)
+        return dp__fail(device, DP_ERROR_ARGUMENT, "args has %d entries: with a direction, and recorded, %d are allowed",
+                        args.count, DP_MAX_ARGS - 2);
+    dp__pair_symbols(args, false, c->symbols);
+    memcpy(c->args, args.arg, (size_t)args.count * sizeof *c->args);
+    for (int k = 0; k < 2; k++)
+        dp__pair_name(formula, NULL, args, k, c->names[k]);
+    c->own = args.count;
+    c->count = args.count + 2;
+    c->args[c->own] = (dp_arg){c->names[0], direction, 0};
+    c->args[c->own + 1] = (dp_arg){c->names[1], NULL, 1};
+    c->symbols[c->own] = (dp__symbol){c->names[0], c->symbols[symbol].row_dim, c->symbols[symbol].call_dim};
+    c->symbols[c->own + 1] = (dp__symbol){c->names[1], DP__NO_FORM, 0};
+    return DP_OK;
+}
+
+/* The derivative of the formula along the direction, times the factor. */
+static dp_status write_derivative(dp_device *device, composition *c, const dp__expr *expr, int symbol)
+{
+    dp__indexed places[SIDES];
+    dp__direction directions[SIDES];
+    const int count = dp__expr_places(expr, symbol, places);
+    for (int k = 0; k < count; k++)
+        directions[k] = (dp__direction){places[k], {c->own, places[k].side, places[k].dim}};
+    dp__expr *form = dp__expr_directional(expr, (dp__indexed){.symbol = -1}, directions, count,
+                                          (dp__indexed){.symbol = c->own + 1});
+    if (form) {
+        form->symbol_count = c->count;
+        dp__expr_print(form, c->symbols, &c->text);
+    }
+    const bool whole = form && !c->text.failed;
+    dp__expr_free(&form);
+    return whole ? DP_OK : dp__fail(device, DP_ERROR_MEMORY, "no memory for the derivatives");
+}
+
 static dp_tensor *hvp_recorded(dp_device *device, const char *formula, unsigned mode, dp_args args, const char *wrt,
                                const dp_tensor *direction, dp__expr *expr)
 {
-    enum { PLACES = 3 };
-    dp_arg more[DP_MAX_ARGS];
-    dp__symbol symbols[DP_MAX_ARGS];
-    char names[2][DP__PAIR_NAME];
+    composition c = {0};
     dp__pairwise_call call = {0};
-    dp__indexed places[PLACES], factor = {.symbol = args.count + 1};
-    dp__direction directions[PLACES];
-    int symbol;
-    dp__text text = {0};
     dp_tensor *result = NULL;
-    if (check(device, mode, args, wrt, direction, &symbol) != DP_OK)
-        return NULL;
-    if (args.count + 2 > DP_MAX_ARGS) {
-        dp__fail(device, DP_ERROR_ARGUMENT, "args has %d entries: with a direction, and recorded, %d are allowed", args.count,
-                 DP_MAX_ARGS - 2);
-        return NULL;
-    }
-    dp__pair_symbols(args, false, symbols);
-    memcpy(more, args.arg, (size_t)args.count * sizeof *more);
-    for (int k = 0; k < 2; k++)
-        dp__pair_name(formula, NULL, args, k, names[k]);
-    more[args.count] = (dp_arg){names[0], direction, 0};
-    symbols[args.count] = (dp__symbol){names[0], symbols[symbol].row_dim, symbols[symbol].call_dim};
-    symbols[args.count + 1] = (dp__symbol){names[1], DP__NO_FORM, 0};
-    const int count = dp__expr_places(expr, symbol, places);
-    for (int k = 0; k < count; k++)
-        directions[k] = (dp__direction){places[k], {args.count, places[k].side, places[k].dim}};
-    dp__expr *form = dp__expr_directional(expr, (dp__indexed){.symbol = -1}, directions, count, factor);
-    if (form) {
-        form->symbol_count = args.count + 2;
-        dp__expr_print(form, symbols, &text);
-    }
-    if (!form || text.failed) {
-        dp__fail(device, DP_ERROR_MEMORY, "no memory for the derivatives");
-    } else if (dp__pairwise_bind(device, expr, mode, args, &call) == DP_OK) {
+    int symbol;
+    dp_status status = check(device, mode, args, wrt, direction, &symbol);
+    if (status == DP_OK)
+        status = list_arguments(device, &c, formula, args, symbol, direction);
+    if (status == DP_OK)
+        status = write_derivative(device, &c, expr, symbol);
+    if (status == DP_OK)
+        status = dp__pairwise_bind(device, expr, mode, args, &call);
+    if (status == DP_OK) {
         const double pairs = (double)(call.m - call.exclude_self) * (call.all ? (double)call.n : 1);
-        more[args.count + 1] = (dp_arg){names[1], NULL, (mode & 0xffu) == DP_SUM || pairs <= 0 ? 1 : 1 / pairs};
-        dp_pairwise_gradient(device, text.data, DP_SUM_ALL | (mode & DP_EXCLUDE_SELF), (dp_args){more, args.count + 2}, NULL,
-                             &wrt, 1, &result, NULL);
+        c.args[c.own + 1].scalar = (mode & 0xffu) == DP_SUM || pairs <= 0 ? 1 : 1 / pairs;
+        dp_pairwise_gradient(device, c.text.data, DP_SUM_ALL | (mode & DP_EXCLUDE_SELF), (dp_args){c.args, c.count},
+                             NULL, &wrt, 1, &result, NULL);
     }
-    dp__expr_free(&form);
-    dp__text_free(&text);
+    dp__text_free(&c.text);
     return result;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What calls over pairs do where an argument requires a gradient. A sum or mean that is one number makes its gradients at once: one
- * pass over the pairs gives both, and going back is a product with the cotangent. */
+/* What calls over pairs do where an argument requires a gradient. A sum or mean that is one number makes its
+ * gradients at once: one pass over the pairs gives both, and going back is a product with the cotangent. */
 #include "ops/pairwise_record.h"
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +12,8 @@ bool dp__pair_recording(dp_device *device, dp_args args, const dp_tensor *cotang
 
 bool dp__pair_whole(const dp_pair_options *options)
 {
-    return !options || (options->problems == 0 && !options->offsets_i && !options->offsets_j && !options->batch &&
-                        !options->mask);
+    return !options || (options->problems == 0 && !options->offsets_i && !options->offsets_j &&
+                        !options->batch && !options->mask);
 }
 
 void dp__pair_symbols(dp_args args, bool batch, dp__symbol symbols[DP_MAX_ARGS])
@@ -27,7 +27,10 @@ void dp__pair_symbols(dp_args args, bool batch, dp__symbol symbols[DP_MAX_ARGS])
         const int last = rank > 0 ? (int)tensor->shape.dim[tensor->shape.rank - 1] : 0;
         const bool rows = tensor->shape.rank > (batch ? 1 : 0), call = tensor->shape.rank < 2;
         symbols[s].row_dim = !rows ? DP__NO_FORM : rank == 1 ? 0 : last;
-        symbols[s].call_dim = !call ? DP__NO_FORM : tensor->shape.rank == 0 ? 0 : last > 0 ? last : DP__NO_FORM;
+        symbols[s].call_dim = !call                     ? DP__NO_FORM
+                              : tensor->shape.rank == 0 ? 0
+                              : last > 0                ? last
+                                                        : DP__NO_FORM;
     }
 }
 
@@ -79,7 +82,8 @@ dp_tensor *dp__pair_record(dp_tensor *out, const dp__pair_call *call)
 {
     dp_tensor *fused[DP__MAX_RECORDED] = {NULL};
     const int count = call->args.count;
-    dp__record_call r = {.rule = call->rule, .input_count = count + 2, .formula = call->formula, .args = call->args};
+    dp__record_call r = {
+        .rule = call->rule, .input_count = count + 2, .formula = call->formula, .args = call->args};
     if (!out)
         return NULL;
     dp__pairs *p = pack(call, &r.bytes);
@@ -109,9 +113,9 @@ static bool is_number(dp_device *device, const dp__pair_call *call)
     const unsigned reduction = call->mode & 0xffu;
     if ((reduction != DP_SUM && reduction != DP_MEAN) || !(call->mode & DP_OVER_ALL))
         return false;
-    if (!dp__pair_whole(call->options) && (call->options->problems > 0 || call->options->offsets_i ||
-                                           call->options->offsets_j || call->options->batch ||
-                                           call->args.count == DP_MAX_ARGS))
+    if (!dp__pair_whole(call->options) &&
+        (call->options->problems > 0 || call->options->offsets_i || call->options->offsets_j ||
+         call->options->batch || call->args.count == DP_MAX_ARGS))
         return false;
     dp__expr *expr = NULL;
     const bool number = dp__pairwise_parse(device, call->formula, call->args, 1, &expr) == DP_OK &&
@@ -124,8 +128,8 @@ static bool is_number(dp_device *device, const dp__pair_call *call)
 static dp_tensor *extreme_of_all(dp_device *device, const dp__pair_call *call)
 {
     const unsigned reduction = call->mode & 0xffu;
-    dp_tensor *rows = dp_pairwise_with(device, call->formula, (call->mode & ~(unsigned)DP_OVER_ALL) | DP_OVER_J,
-                                       call->args, call->options);
+    dp_tensor *rows = dp_pairwise_with(
+        device, call->formula, (call->mode & ~(unsigned)DP_OVER_ALL) | DP_OVER_J, call->args, call->options);
     dp_tensor *all = rows ? dp_reduce(device, rows, (dp_reduction)reduction, DP_AXIS(0)) : NULL;
     dp_tensor_release(&rows);
     return all;
@@ -135,7 +139,8 @@ dp_tensor *dp__pairwise_recorded(dp_device *device, const dp__pair_call *call)
 {
     const unsigned reduction = call->mode & 0xffu;
     dp_tensor *out = NULL;
-    if ((reduction == DP_MAX || reduction == DP_MIN) && (call->mode & DP_OVER_ALL) && dp__pair_whole(call->options))
+    if ((reduction == DP_MAX || reduction == DP_MIN) && (call->mode & DP_OVER_ALL) &&
+        dp__pair_whole(call->options))
         return extreme_of_all(device, call);
     if (is_number(device, call)) {
         dp__gradient_recorded(device, call, NULL, 0, NULL, &out);
@@ -153,7 +158,8 @@ typedef struct recording {
     dp_device *device;
     dp__pair_call call; /* of the value */
     const char *names[DP_MAX_OUTPUTS];
-    int symbol[DP_MAX_OUTPUTS], given, count; /* those that the user wants, and behind them those for the value */
+    int symbol[DP_MAX_OUTPUTS], given,
+        count; /* those that the user wants, and behind them those for the value */
     dp_tensor *gradient[DP_MAX_OUTPUTS];
     bool fuse;
 } recording;
@@ -226,8 +232,8 @@ static dp_status record_all(recording *r, dp_tensor **gradients, dp_tensor **val
     return DP_OK;
 }
 
-dp_status dp__gradient_recorded(dp_device *device, const dp__pair_call *call, const char *const *wrt, int count,
-                                dp_tensor **gradients, dp_tensor **value)
+dp_status dp__gradient_recorded(dp_device *device, const dp__pair_call *call, const char *const *wrt,
+                                int count, dp_tensor **gradients, dp_tensor **value)
 {
     if ((call->mode & 0xffu) == DP_LOGSUMEXP && dp__pair_whole(call->options))
         return dp__gradient_composed(device, call, wrt, count, gradients, value);

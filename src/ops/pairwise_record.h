@@ -26,16 +26,17 @@ bool dp__pair_recording(dp_device *device, dp_args args, const dp_tensor *cotang
 /* Whether options leave the pairs in one piece. */
 bool dp__pair_whole(const dp_pair_options *options);
 
-/* dp_pairwise_with and dp_pairwise_gradient_with where they are recorded; those without recording are `plain`. */
+/* dp_pairwise_with and dp_pairwise_gradient_with where they are recorded; those without recording are
+ * `plain`. */
 dp_tensor *dp__pairwise_recorded(dp_device *device, const dp__pair_call *call);
 dp_tensor *dp__pairwise_plain(dp_device *device, const dp__pair_call *call);
-dp_status dp__gradient_recorded(dp_device *device, const dp__pair_call *call, const char *const *wrt, int count,
-                                dp_tensor **gradients, dp_tensor **value);
+dp_status dp__gradient_recorded(dp_device *device, const dp__pair_call *call, const char *const *wrt,
+                                int count, dp_tensor **gradients, dp_tensor **value);
 dp_status dp__gradient_plain(dp_device *device, const dp__pair_call *call, const char *const *wrt, int count,
                              dp_tensor **gradients, dp_tensor **value);
 /* The gradients of log-sum-exp (call->value NULL) and of a softmax, as recorded calls of sums. */
-dp_status dp__gradient_composed(dp_device *device, const dp__pair_call *call, const char *const *wrt, int count,
-                                dp_tensor **gradients, dp_tensor **value);
+dp_status dp__gradient_composed(dp_device *device, const dp__pair_call *call, const char *const *wrt,
+                                int count, dp_tensor **gradients, dp_tensor **value);
 
 /* Symbols of the arguments as a formula sees them, rows of a batch without its axis. */
 void dp__pair_symbols(dp_args args, bool batch, dp__symbol symbols[DP_MAX_ARGS]);

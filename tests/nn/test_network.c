@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Networks on every device: shapes, names, first values, every kind of layer beside the calls it stands for, copies and averages, errors. */
+/* Networks on every device: shapes, names, first values, every kind of layer beside the calls it stands for,
+ * copies and averages, errors. */
 #include "suite/suite.h"
 
 #include <math.h>
@@ -43,12 +44,27 @@ static const dp_layer body[] = {
 static const dp_layer shortcut[] = {{.kind = DP_LAYER_CONV2D, .outputs = 4, .kernel = {1, 1}}};
 static const dp_layer layers[] = {
     {.kind = DP_LAYER_RESHAPE, .shape = {3, {2, -1, 4}}},
-    {.kind = DP_LAYER_CONV2D, .outputs = 4, .kernel = {4}, .stride = {2}, .padding = {1}, .groups = 2,
-     .activation = DP_ACTIVATION_LEAKY_RELU, .slope = 0.2},
-    {.kind = DP_LAYER_RESIDUAL, .body = body, .body_count = 2, .shortcut = shortcut, .shortcut_count = 1,
+    {.kind = DP_LAYER_CONV2D,
+     .outputs = 4,
+     .kernel = {4},
+     .stride = {2},
+     .padding = {1},
+     .groups = 2,
+     .activation = DP_ACTIVATION_LEAKY_RELU,
+     .slope = 0.2},
+    {.kind = DP_LAYER_RESIDUAL,
+     .body = body,
+     .body_count = 2,
+     .shortcut = shortcut,
+     .shortcut_count = 1,
      .activation = DP_ACTIVATION_TANH},
-    {.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = 6, .kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0},
-     .output_padding = {1, 0}, .groups = 2},
+    {.kind = DP_LAYER_CONV2D_TRANSPOSED,
+     .outputs = 6,
+     .kernel = {3, 2},
+     .stride = {2, 1},
+     .padding = {1, 0},
+     .output_padding = {1, 0},
+     .groups = 2},
     {.kind = DP_LAYER_LAYER_NORM},
     {.kind = DP_LAYER_ACTIVATION, .activation = DP_ACTIVATION_RELU},
     {.kind = DP_LAYER_DROPOUT, .rate = 0.25},
@@ -63,13 +79,24 @@ static void shapes(dp_device *device)
     static const struct {
         const char *name;
         dp_shape shape;
-    } expected[] = {{"1.weight", {4, {4, 1, 4, 4}}}, {"1.bias", {1, {4}}}, {"2.body.0.weight", {4, {4, 4, 3, 3}}},
-                    {"2.body.1.weight", {1, {4}}}, {"2.body.1.bias", {1, {4}}}, {"2.shortcut.0.weight", {4, {4, 4, 1, 1}}},
-                    {"2.shortcut.0.bias", {1, {4}}}, {"3.weight", {4, {4, 3, 3, 2}}}, {"3.bias", {1, {6}}},
-                    {"4.weight", {1, {6}}}, {"4.bias", {1, {6}}}, {"8.weight", {2, {5, 6}}}, {"8.bias", {1, {5}}},
-                    {"10.weight", {2, {3, 5}}}, {"10.bias", {1, {3}}}};
-    static const dp_shape between[] = {{1, {32}}, {3, {2, 4, 4}}, {3, {4, 2, 2}}, {3, {4, 2, 2}}, {3, {6, 4, 3}}, {3, {6, 4, 3}},
-                                       {3, {6, 4, 3}}, {3, {6, 4, 3}}, {1, {6}}, {1, {5}}, {1, {5}}, {1, {3}}};
+    } expected[] = {{"1.weight", {4, {4, 1, 4, 4}}},
+                    {"1.bias", {1, {4}}},
+                    {"2.body.0.weight", {4, {4, 4, 3, 3}}},
+                    {"2.body.1.weight", {1, {4}}},
+                    {"2.body.1.bias", {1, {4}}},
+                    {"2.shortcut.0.weight", {4, {4, 4, 1, 1}}},
+                    {"2.shortcut.0.bias", {1, {4}}},
+                    {"3.weight", {4, {4, 3, 3, 2}}},
+                    {"3.bias", {1, {6}}},
+                    {"4.weight", {1, {6}}},
+                    {"4.bias", {1, {6}}},
+                    {"8.weight", {2, {5, 6}}},
+                    {"8.bias", {1, {5}}},
+                    {"10.weight", {2, {3, 5}}},
+                    {"10.bias", {1, {3}}}};
+    static const dp_shape between[] = {{1, {32}},      {3, {2, 4, 4}}, {3, {4, 2, 2}}, {3, {4, 2, 2}},
+                                       {3, {6, 4, 3}}, {3, {6, 4, 3}}, {3, {6, 4, 3}}, {3, {6, 4, 3}},
+                                       {1, {6}},       {1, {5}},       {1, {5}},       {1, {3}}};
     dp_network *net = dp_network_create(device, layers, COUNT(layers), DP_SHAPE(32), 1, NULL);
     assert_non_null(net);
     assert_int_equal(dp_network_parameter_count(net), COUNT(expected));
@@ -106,7 +133,8 @@ static dp_tensor *by_hand(dp_device *device, dp_network *net, dp_tensor *x, int6
     dp_tensor *b3 = dp_reshape(p[8], DP_SHAPE(6, 1, 1)), *s4 = dp_reshape(p[9], DP_SHAPE(6, 1, 1));
     dp_tensor *b4 = dp_reshape(p[10], DP_SHAPE(6, 1, 1));
     t[c++] = dp_reshape(x, DP_SHAPE(n, 2, 4, 4));
-    t[c] = dp_conv2d(device, t[c - 1], p[0], &(dp_conv2d_params){.stride = {2, 2}, .padding = {1, 1}, .groups = 2});
+    t[c] = dp_conv2d(device, t[c - 1], p[0],
+                     &(dp_conv2d_params){.stride = {2, 2}, .padding = {1, 1}, .groups = 2});
     c++;
     t[c] = dp_map(device, "y = z + b; select(y > 0, y, 0.2 * y)", DP_ARGS({"z", t[c - 1], 0}, {"b", b1, 0}));
     c++;
@@ -117,9 +145,10 @@ static dp_tensor *by_hand(dp_device *device, dp_network *net, dp_tensor *x, int6
     c++;
     t[c++] = dp_conv2d(device, t[2], p[5], NULL);
     t[c++] = dp_map(device, "tanh(max(0, y) + z + b)", DP_ARGS({"y", t[4], 0}, {"z", t[5], 0}, {"b", bs, 0}));
-    t[c++] = dp_conv2d_transposed(
-        device, t[6], p[7],
-        &(dp_conv2d_transposed_params){.stride = {2, 1}, .padding = {1, 0}, .output_padding = {1, 0}, .groups = 2});
+    t[c++] =
+        dp_conv2d_transposed(device, t[6], p[7],
+                             &(dp_conv2d_transposed_params){
+                                 .stride = {2, 1}, .padding = {1, 0}, .output_padding = {1, 0}, .groups = 2});
     t[c++] = dp_map(device, "y + b", DP_ARGS({"y", t[7], 0}, {"b", b3, 0}));
     t[c++] = dp_layer_norm(device, t[8], 3, s4, b4, 0);
     t[c++] = dp_map(device, "max(0, y)", DP_ARGS({"y", t[9], 0}));
@@ -143,7 +172,8 @@ static void forward(dp_device *device)
     dp_grad_pause(device);
     dp_tensor *x = dp_randn(device, 3, DP_SHAPE(3, 32)), *far = dp_copy(reference, x);
     dp_tensor *hidden = dp_network_forward_range(net, x, 0, 6, false);
-    alike(dp_network_forward(net, x, false), here ? by_hand(device, net, x, 3) : dp_network_forward(other, far, false));
+    alike(dp_network_forward(net, x, false),
+          here ? by_hand(device, net, x, 3) : dp_network_forward(other, far, false));
     alike(dp_network_forward_range(net, hidden, 6, COUNT(layers), false), dp_network_forward(net, x, false));
     dp_tensor *first = dp_network_forward(net, x, true), *second = dp_network_forward(net, x, true);
     float a[9], b[9];
@@ -169,7 +199,8 @@ static void recorded(dp_device *device)
     dp_grad_resume(device);
     assert_false(dp_requires_grad(plain));
     alike(dp_tensor_retain(y), plain);
-    dp_tensor *squares = dp_map(device, "y^2", DP_ARGS({"y", y, 0})), *loss = dp_reduce(device, squares, DP_MEAN, DP_ALL_AXES);
+    dp_tensor *squares = dp_map(device, "y^2", DP_ARGS({"y", y, 0})),
+              *loss = dp_reduce(device, squares, DP_MEAN, DP_ALL_AXES);
     assert_int_equal(dp_backward(loss), DP_OK);
     for (int k = 0; k < dp_network_parameter_count(net); k++)
         assert_true(same_shape(dp_tensor_shape(dp_grad(dp_network_parameter(net, k))),
@@ -207,18 +238,21 @@ static const dp_layer wide[] = {
 
 static void first_values(dp_device *device)
 {
-    /* deviation of "0.weight" [64, 100] and of "3.weight" [16, 32, 3, 3]; 0: uniform, so that it is largest / sqrt(3) */
+    /* deviation of "0.weight" [64, 100] and of "3.weight" [16, 32, 3, 3]; 0: uniform, so that it is largest /
+     * sqrt(3) */
     static const struct {
         dp_init_scheme scheme;
         double linear, transposed;
         bool uniform;
-    } rows[] = {{DP_INIT_UNIFORM, 0.1, 0.058925565098879, true},   /* 1 / sqrt(100), 1 / sqrt(32 * 9) */
-                {DP_INIT_NORMAL, 0.02, 0.02, false},
-                {DP_INIT_KAIMING, 0.141421356237310, 0.083333333333333, false}, /* sqrt(2 / 100), sqrt(2 / 288) */
-                {DP_INIT_XAVIER, 0.191273011161, 0.117851130197758, true}}; /* sqrt(6 / 164), sqrt(6 / (288 + 144)) */
+    } rows[] = {
+        {DP_INIT_UNIFORM, 0.1, 0.058925565098879, true}, /* 1 / sqrt(100), 1 / sqrt(32 * 9) */
+        {DP_INIT_NORMAL, 0.02, 0.02, false},
+        {DP_INIT_KAIMING, 0.141421356237310, 0.083333333333333, false}, /* sqrt(2 / 100), sqrt(2 / 288) */
+        {DP_INIT_XAVIER, 0.191273011161, 0.117851130197758, true}}; /* sqrt(6 / 164), sqrt(6 / (288 + 144)) */
     for (int r = 0; r < COUNT(rows); r++) {
         double mean, deviation, largest;
-        dp_network *net = dp_network_create(device, wide, COUNT(wide), DP_SHAPE(100), 11, &(dp_network_init){.scheme = rows[r].scheme});
+        dp_network *net = dp_network_create(device, wide, COUNT(wide), DP_SHAPE(100), 11,
+                                            &(dp_network_init){.scheme = rows[r].scheme});
         assert_non_null(net);
         const char *const names[] = {"0.weight", "3.weight"};
         const double expected[] = {rows[r].linear, rows[r].transposed};
@@ -302,14 +336,20 @@ static void bad_tables(dp_device *device)
     refuse(device, (dp_layer){.kind = DP_LAYER_LINEAR}, image, "layer 0 (linear)");
     refuse(device, (dp_layer){.kind = DP_LAYER_LINEAR, .outputs = 2}, (dp_shape){0}, "linear");
     refuse(device, (dp_layer){.kind = DP_LAYER_LINEAR, .outputs = INT64_C(1) << 40}, image, "2^31");
-    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 2, .kernel = {3}}, (dp_shape){1, {8}}, "[C, H, W]");
+    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 2, .kernel = {3}}, (dp_shape){1, {8}},
+           "[C, H, W]");
     refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 2}, image, "kernel");
-    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 3, .kernel = {3}, .groups = 2}, image, "groups");
-    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 2, .kernel = {3}, .stride = {-1}}, image, "negative");
+    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 3, .kernel = {3}, .groups = 2}, image,
+           "groups");
+    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 2, .kernel = {3}, .stride = {-1}}, image,
+           "negative");
     refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D, .outputs = 2, .kernel = {7}}, image, "no row");
-    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = 2, .kernel = {3}, .output_padding = {1}}, image,
-           "output_padding");
-    refuse(device, (dp_layer){.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = 2, .kernel = {1}, .padding = {3}}, image, "no row");
+    refuse(device,
+           (dp_layer){.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = 2, .kernel = {3}, .output_padding = {1}},
+           image, "output_padding");
+    refuse(device,
+           (dp_layer){.kind = DP_LAYER_CONV2D_TRANSPOSED, .outputs = 2, .kernel = {1}, .padding = {3}}, image,
+           "no row");
     refuse(device, (dp_layer){.kind = DP_LAYER_BATCH_NORM}, (dp_shape){2, {3, 3}}, "[C] or [C, H, W]");
     refuse(device, (dp_layer){.kind = DP_LAYER_BATCH_NORM, .momentum = 3}, image, "momentum is 3");
     refuse(device, (dp_layer){.kind = DP_LAYER_LAYER_NORM, .epsilon = -1}, image, "epsilon is -1");
@@ -319,12 +359,18 @@ static void bad_tables(dp_device *device)
     refuse(device, (dp_layer){.kind = DP_LAYER_RESHAPE, .shape = {2, {-1, -1}}}, image, "reshape");
     refuse(device, (dp_layer){.kind = DP_LAYER_GLOBAL_AVERAGE_POOL}, (dp_shape){1, {8}}, "pool");
     refuse(device, (dp_layer){.kind = DP_LAYER_RESIDUAL}, image, "body");
-    refuse(device, (dp_layer){.kind = DP_LAYER_RESIDUAL, .body = shortcut, .body_count = 1, .shortcut = shortcut, .shortcut_count = -1},
+    refuse(device,
+           (dp_layer){.kind = DP_LAYER_RESIDUAL,
+                      .body = shortcut,
+                      .body_count = 1,
+                      .shortcut = shortcut,
+                      .shortcut_count = -1},
            image, "1 to 4096");
-    refuse(device, (dp_layer){.kind = DP_LAYER_RESIDUAL, .body = body, .body_count = 1}, (dp_shape){3, {2, 3, 3}},
-           "body gives [4, 3, 3] and shortcut [2, 3, 3]");
+    refuse(device, (dp_layer){.kind = DP_LAYER_RESIDUAL, .body = body, .body_count = 1},
+           (dp_shape){3, {2, 3, 3}}, "body gives [4, 3, 3] and shortcut [2, 3, 3]");
     refuse(device, deep[0], image, "16 levels");
-    refuse(device, (dp_layer){.kind = DP_LAYER_ACTIVATION, .activation = (dp_activation_kind)9}, image, "activation 9");
+    refuse(device, (dp_layer){.kind = DP_LAYER_ACTIVATION, .activation = (dp_activation_kind)9}, image,
+           "activation 9");
     refuse(device, (dp_layer){.kind = DP_LAYER_FLATTEN}, (dp_shape){.rank = 8}, "rank");
     refuse(device, (dp_layer){.kind = DP_LAYER_FLATTEN}, (dp_shape){1, {0}}, "[0]");
     suite_works(device);
@@ -334,12 +380,14 @@ static void bad_calls(dp_device *device)
 {
     dp_network *net = dp_network_create(device, layers, COUNT(layers), DP_SHAPE(32), 1, NULL);
     dp_network *small = dp_network_create(device, wide, 1, DP_SHAPE(2), 1, NULL);
-    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2, 31), 0), *ints = dp_full(device, DP_I32, DP_SHAPE(2, 32), 0);
+    dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(2, 31), 0),
+              *ints = dp_full(device, DP_I32, DP_SHAPE(2, 32), 0);
     assert_null(dp_network_create(device, NULL, 1, DP_SHAPE(1), 1, NULL));
     suite_failed(device, DP_ERROR_ARGUMENT, "NULL");
     assert_null(dp_network_create(device, layers, 0, DP_SHAPE(1), 1, NULL));
     suite_failed(device, DP_ERROR_ARGUMENT, "0 layers");
-    assert_null(dp_network_create(device, layers, 1, DP_SHAPE(32), 1, &(dp_network_init){.scheme = (dp_init_scheme)7}));
+    assert_null(dp_network_create(device, layers, 1, DP_SHAPE(32), 1,
+                                  &(dp_network_init){.scheme = (dp_init_scheme)7}));
     suite_failed(device, DP_ERROR_ARGUMENT, "scheme 7");
     assert_null(dp_network_create(device, layers, 1, DP_SHAPE(32), 1, &(dp_network_init){.deviation = -1}));
     suite_failed(device, DP_ERROR_ARGUMENT, "deviation is -1");
@@ -373,8 +421,9 @@ static void bad_calls(dp_device *device)
 int main(void)
 {
     static const suite_test tests[] = {
-        {"shapes and names", shapes}, {"forward", forward},     {"recorded", recorded},     {"first values", first_values},
-        {"same bits", same_bits},     {"averages", averages},   {"wrong tables", bad_tables}, {"wrong calls", bad_calls},
+        {"shapes and names", shapes},   {"forward", forward},       {"recorded", recorded},
+        {"first values", first_values}, {"same bits", same_bits},   {"averages", averages},
+        {"wrong tables", bad_tables},   {"wrong calls", bad_calls},
     };
     return suite_run("network", tests, sizeof tests / sizeof *tests);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers and losses on every device: PyTorch's values, gradients and those of gradients beside differences, wrong arguments. */
+/* Layers and losses on every device: PyTorch's values, gradients and those of gradients beside differences,
+ * wrong arguments. */
 #include "suite/suite.h"
 #include "golden.h"
 
@@ -30,7 +31,8 @@ static void near(dp_tensor *tensor, const double *expected, int count)
     assert_int_equal(dp_read(tensor, values, (size_t)count * sizeof *values), DP_OK);
     for (int k = 0; k < count; k++)
         largest = fmax(largest, fabs(expected[k]));
-    for (int k = 0; k < count; k++) /* about 15 operations, each of half a unit in the last place, of operands up to the largest */
+    for (int k = 0; k < count;
+         k++) /* about 15 operations, each of half a unit in the last place, of operands up to the largest */
         if (!(fabs((double)values[k] - expected[k]) <= 16 * 0x1p-24 * fmax(largest, 1)))
             fail_msg("element %d is %.9g, not %.9g", k, (double)values[k], expected[k]);
     dp_tensor_release(&tensor);
@@ -44,12 +46,15 @@ static void release(dp_tensor **list, int count)
 
 static void batch_norm_values(dp_device *device)
 {
-    dp_tensor *w[] = {numbers(device, 1, 8, DP_SHAPE(2, 2, 1, 3)), dp_from(device, DP_F32, DP_SHAPE(2), (float[]){1.5f, -0.5f}),
+    dp_tensor *w[] = {numbers(device, 1, 8, DP_SHAPE(2, 2, 1, 3)),
+                      dp_from(device, DP_F32, DP_SHAPE(2), (float[]){1.5f, -0.5f}),
                       dp_from(device, DP_F32, DP_SHAPE(2), (float[]){0.25f, 0.5f}),
                       dp_from(device, DP_F32, DP_SHAPE(2), (float[]){0.125f, -0.25f}),
-                      dp_from(device, DP_F32, DP_SHAPE(2), (float[]){1, 2}), numbers(device, 3, 8, DP_SHAPE(2, 2, 1, 3))};
+                      dp_from(device, DP_F32, DP_SHAPE(2), (float[]){1, 2}),
+                      numbers(device, 3, 8, DP_SHAPE(2, 2, 1, 3))};
     const dp_batch_norm_params relu = {.activation = DP_ACTIVATION_RELU};
-    const dp_batch_norm_params leaky = {.training = true, .activation = DP_ACTIVATION_LEAKY_RELU, .slope = 0.2};
+    const dp_batch_norm_params leaky = {
+        .training = true, .activation = DP_ACTIVATION_LEAKY_RELU, .slope = 0.2};
     dp_tensor *gradients[3];
     near(dp_batch_norm(device, w[0], w[1], w[2], w[3], w[4], &relu), golden_infer, 12);
     for (int k = 0; k < 3; k++)
@@ -59,7 +64,8 @@ static void batch_norm_values(dp_device *device)
     near(gradients[0], golden_batch_x, 12);
     near(gradients[1], golden_batch_scale, 2);
     near(gradients[2], golden_batch_shift, 2);
-    assert_int_equal(dp_gradients(y, w[5], w, 3, DP_GRADIENT_RECORD, gradients), DP_OK); /* the other way to compute them */
+    assert_int_equal(dp_gradients(y, w[5], w, 3, DP_GRADIENT_RECORD, gradients),
+                     DP_OK); /* the other way to compute them */
     near(gradients[0], golden_batch_x, 12);
     near(gradients[1], golden_batch_scale, 2);
     near(gradients[2], golden_batch_shift, 2);
@@ -91,7 +97,8 @@ static void other_values(dp_device *device)
     dp_tensor *b = numbers(device, 6, 8, DP_SHAPE(4)), *x4 = numbers(device, 2, 2, DP_SHAPE(2, 3));
     near(dp_linear(device, x, w, b), golden_linear, 8);
     near(dp_activation(device, x4, DP_ACTIVATION_SOFTMAX, 0), golden_softmax, 6);
-    dp_tensor *turned = dp_transpose(w, 0, 1), *copy = dp_copy(device, turned), *view = dp_transpose(copy, 0, 1);
+    dp_tensor *turned = dp_transpose(w, 0, 1), *copy = dp_copy(device, turned),
+              *view = dp_transpose(copy, 0, 1);
     dp_tensor *cube = dp_reshape(x, DP_SHAPE(2, 1, 3));
     near(dp_linear(device, cube, view, b), golden_linear, 8);
     dp_tensor *v = dp_from(device, DP_F32, DP_SHAPE(3), (float[]){-2, 0, (float)NAN});
@@ -104,7 +111,8 @@ static void other_values(dp_device *device)
 
 static void loss_values(dp_device *device)
 {
-    dp_tensor *x = numbers(device, 3, 2, DP_SHAPE(4, 3)), *t = dp_from(device, DP_I32, DP_SHAPE(4), (int32_t[]){2, 0, 1, 1});
+    dp_tensor *x = numbers(device, 3, 2, DP_SHAPE(4, 3)),
+              *t = dp_from(device, DP_I32, DP_SHAPE(4), (int32_t[]){2, 0, 1, 1});
     dp_tensor *z = numbers(device, 4, 1, DP_SHAPE(6)), *gradient;
     dp_tensor *target = dp_from(device, DP_F32, DP_SHAPE(6), (float[]){0, 1, 0.25f, 0.5f, 1, 0});
     dp_tensor *a = numbers(device, 1, 8, DP_SHAPE(6)), *b = numbers(device, 2, 8, DP_SHAPE(6));
@@ -132,7 +140,8 @@ static void loss_values(dp_device *device)
 static void accuracies(dp_device *device)
 {
     const float n = (float)NAN;
-    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(6, 3), (float[]){3, 1, 2, 1, 3, 2, 5, 5, 1, 0, 0, 0, n, n, n, 1, 2, 3});
+    dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(6, 3),
+                           (float[]){3, 1, 2, 1, 3, 2, 5, 5, 1, 0, 0, 0, n, n, n, 1, 2, 3});
     dp_tensor *t = dp_from(device, DP_I32, DP_SHAPE(6), (int32_t[]){0, 0, 1, 2, 0, 7});
     dp_tensor *value = dp_accuracy(device, x, t); /* 1, 0, 1/2, 1/3, 0, 0 */
     near(value, (const double[]){(1 + 0.5 + 1.0 / 3) / 6}, 1);
@@ -146,7 +155,8 @@ static void stable(dp_device *device)
     for (int k = 0; k < 64; k++)
         values[k] = 4096 + (float)(k % 2 ? 1 : -1) / 64;
     dp_tensor *x = dp_from(device, DP_F32, DP_SHAPE(64, 1), values);
-    dp_tensor *y = dp_batch_norm(device, x, NULL, NULL, NULL, NULL, &(dp_batch_norm_params){.training = true, .epsilon = 1e-12});
+    dp_tensor *y = dp_batch_norm(device, x, NULL, NULL, NULL, NULL,
+                                 &(dp_batch_norm_params){.training = true, .epsilon = 1e-12});
     assert_int_equal(dp_read(y, values, sizeof values), DP_OK);
     for (int k = 0; k < 64; k++)
         assert_true(fabsf(values[k] - (k % 2 ? 1.0f : -1.0f)) <= 1e-6f);
@@ -158,12 +168,14 @@ static void dropouts(dp_device *device)
     enum { SIZE = 4096 };
     static float first[SIZE], again[SIZE], next[SIZE];
     dp_tensor *x = dp_full(device, DP_F32, DP_SHAPE(SIZE), 3), *step = dp_full(device, DP_F32, DP_SCALAR, 5);
-    dp_tensor *y = dp_dropout(device, x, 0.25, 7, step, true), *z = dp_dropout(device, x, 0.25, 7, step, true);
+    dp_tensor *y = dp_dropout(device, x, 0.25, 7, step, true),
+              *z = dp_dropout(device, x, 0.25, 7, step, true);
     dp_read(y, first, sizeof first);
     dp_read(z, again, sizeof again);
     assert_memory_equal(first, again, sizeof first);
     dp_fill(step, 6);
-    dp_tensor *other = dp_dropout(device, x, 0.25, 7, step, true), *same = dp_dropout(device, x, 0.25, 7, step, false);
+    dp_tensor *other = dp_dropout(device, x, 0.25, 7, step, true),
+              *same = dp_dropout(device, x, 0.25, 7, step, false);
     dp_read(other, next, sizeof next);
     int zeros = 0, moved = 0;
     for (int k = 0; k < SIZE; k++) {
@@ -216,15 +228,16 @@ static dp_tensor *batch_norm(dp_device *device, dp_tensor *const *x, int count, 
 
 static dp_tensor *layer_norm(dp_device *device, dp_tensor *const *x, int count, void *context)
 {
-    return form(device,
-                dp_layer_norm(device, x[0], *(const int *)context, count > 1 ? x[1] : NULL, count > 2 ? x[2] : NULL, 0));
+    return form(device, dp_layer_norm(device, x[0], *(const int *)context, count > 1 ? x[1] : NULL,
+                                      count > 2 ? x[2] : NULL, 0));
 }
 
 static dp_tensor *dropout(dp_device *device, dp_tensor *const *x, int count, void *context)
 {
     (void)count, (void)context;
     dp_tensor *step = dp_full(device, DP_F32, DP_SCALAR, 1);
-    dp_tensor *y = dp_dropout(device, x[0], 0.5, 3, step, true), *z = dp_map(device, "y^2", DP_ARGS({"y", y, 0}));
+    dp_tensor *y = dp_dropout(device, x[0], 0.5, 3, step, true),
+              *z = dp_map(device, "y^2", DP_ARGS({"y", y, 0}));
     release((dp_tensor *[]){step, y}, 2);
     return form(device, z);
 }
@@ -259,7 +272,8 @@ static dp_tensor *mse(dp_device *device, dp_tensor *const *x, int count, void *c
     return dp_mse(device, x[0], x[1]);
 }
 
-/* The gradient penalty of WGAN-GP (Gulrajani et al. 2017), of a critic's scores y of x: the mean of (|dy/dx| - 1)^2. Takes y over. */
+/* The gradient penalty of WGAN-GP (Gulrajani et al. 2017), of a critic's scores y of x: the mean of (|dy/dx|
+ * - 1)^2. Takes y over. */
 static dp_tensor *penalty(dp_device *device, dp_tensor *x, dp_tensor *y)
 {
     dp_tensor *g = NULL, *squares = NULL, *norms = NULL, *rows = NULL, *loss = NULL;
@@ -280,7 +294,8 @@ static dp_tensor *penalty(dp_device *device, dp_tensor *x, dp_tensor *y)
 static dp_tensor *penalty_linear(dp_device *device, dp_tensor *const *x, int count, void *context)
 {
     (void)count, (void)context;
-    dp_tensor *z = dp_linear(device, x[0], x[1], x[2]), *a = dp_activation(device, z, DP_ACTIVATION_LEAKY_RELU, 0.2);
+    dp_tensor *z = dp_linear(device, x[0], x[1], x[2]),
+              *a = dp_activation(device, z, DP_ACTIVATION_LEAKY_RELU, 0.2);
     dp_tensor *y = dp_linear(device, a, x[3], NULL);
     release((dp_tensor *[]){z, a}, 2);
     return penalty(device, x[0], y);
@@ -291,7 +306,8 @@ static dp_tensor *penalty_conv(dp_device *device, dp_tensor *const *x, int count
 {
     (void)count, (void)context;
     dp_tensor *z = dp_conv2d(device, x[0], x[1], &(dp_conv2d_params){.padding = {1, 1}});
-    dp_tensor *n = dp_layer_norm(device, z, 3, x[2], x[3], 0), *a = dp_activation(device, n, DP_ACTIVATION_TANH, 0);
+    dp_tensor *n = dp_layer_norm(device, z, 3, x[2], x[3], 0),
+              *a = dp_activation(device, n, DP_ACTIVATION_TANH, 0);
     dp_tensor *y = dp_reduce(device, a, DP_SUM, DP_AXIS(1) | DP_AXIS(2) | DP_AXIS(3));
     release((dp_tensor *[]){z, n, a}, 3);
     return penalty(device, x[0], y);
@@ -308,11 +324,19 @@ typedef struct gradient_case {
     bool everywhere; /* not on the reference alone: each order builds some ten kernels */
 } gradient_case;
 
-#define S(...) {sizeof((int[]){__VA_ARGS__}) / sizeof(int), {__VA_ARGS__}}
+#define S(...)                                                                                               \
+    {                                                                                                        \
+        sizeof((int[]){__VA_ARGS__}) / sizeof(int),                                                          \
+        {                                                                                                    \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
 
-static const dp_activation_kind relu = DP_ACTIVATION_RELU, leaky = DP_ACTIVATION_LEAKY_RELU, tangent = DP_ACTIVATION_TANH,
-                                sigmoid = DP_ACTIVATION_SIGMOID, soft = DP_ACTIVATION_SOFTMAX;
-static const dp_batch_norm_params train = {.training = true}, train_tanh = {.training = true, .activation = DP_ACTIVATION_TANH},
+static const dp_activation_kind relu = DP_ACTIVATION_RELU, leaky = DP_ACTIVATION_LEAKY_RELU,
+                                tangent = DP_ACTIVATION_TANH, sigmoid = DP_ACTIVATION_SIGMOID,
+                                soft = DP_ACTIVATION_SOFTMAX;
+static const dp_batch_norm_params train = {.training = true},
+                                  train_tanh = {.training = true, .activation = DP_ACTIVATION_TANH},
                                   train_sigmoid = {.training = true, .activation = DP_ACTIVATION_SIGMOID},
                                   trained = {.activation = DP_ACTIVATION_TANH};
 static const int one_axis = 1, three_axes = 3;
@@ -338,7 +362,14 @@ static const gradient_case cases[] = {
     {"binary cross entropy, constant", binary, NULL, 2, 1, {S(5)}, 3},
     {"mean square", mse, NULL, 2, 2, {S(2, 3), S(3)}, 8},
     {"penalty: linear", penalty_linear, NULL, 1, 4, {S(2, 3), S(4, 3), S(4), S(1, 4)}, 8, true},
-    {"penalty: conv", penalty_conv, NULL, 1, 4, {S(2, 1, 3, 3), S(2, 1, 3, 3), S(2, 1, 1), S(2, 1, 1)}, 8, true},
+    {"penalty: conv",
+     penalty_conv,
+     NULL,
+     1,
+     4,
+     {S(2, 1, 3, 3), S(2, 1, 3, 3), S(2, 1, 1), S(2, 1, 1)},
+     8,
+     true},
 };
 
 static void gradients(dp_device *device)
@@ -355,8 +386,9 @@ static void gradients(dp_device *device)
             const dp_status status =
                 dp_grad_check(cases[c].f, (void *)cases[c].context, x, cases[c].count, order, 0, 0, &result);
             if (status != DP_OK || !(result.worst <= 1))
-                fail_msg("%s, order %d: %s; x[%d][%d]: %.9g beside %.9g, %.3g allowed", cases[c].name, order, dp_message(device),
-                         result.argument, (int)result.element, result.gradient, result.difference, result.allowed);
+                fail_msg("%s, order %d: %s; x[%d][%d]: %.9g beside %.9g, %.3g allowed", cases[c].name, order,
+                         dp_message(device), result.argument, (int)result.element, result.gradient,
+                         result.difference, result.allowed);
             release(x, 4);
         }
 }
@@ -371,7 +403,8 @@ static void refused(dp_device *device, dp_tensor *result, const char *word)
 
 static void bad_layers(dp_device *device)
 {
-    dp_tensor *x = suite_range(device, DP_SHAPE(2, 3)), *w = suite_range(device, DP_SHAPE(4, 3)), *c = suite_range(device, DP_SHAPE(3));
+    dp_tensor *x = suite_range(device, DP_SHAPE(2, 3)), *w = suite_range(device, DP_SHAPE(4, 3)),
+              *c = suite_range(device, DP_SHAPE(3));
     dp_tensor *ints = dp_full(device, DP_I32, DP_SHAPE(2), 0), *cube = suite_range(device, DP_SHAPE(2, 3, 1));
     dp_tensor *row = suite_range(device, DP_SHAPE(1, 3)), *point = dp_full(device, DP_F32, DP_SCALAR, 0);
     const dp_batch_norm_params on = {.training = true};
@@ -390,9 +423,15 @@ static void bad_layers(dp_device *device)
     refused(device, dp_batch_norm(device, x, NULL, NULL, c, NULL, &on), "running_variance is NULL");
     refused(device, dp_batch_norm(device, x, NULL, NULL, NULL, NULL, NULL), "running_mean is NULL");
     refused(device, dp_batch_norm(device, row, NULL, NULL, NULL, NULL, &on), "1 elements a channel");
-    refused(device, dp_batch_norm(device, x, NULL, NULL, NULL, NULL, &(dp_batch_norm_params){true, .momentum = 2}), "momentum is 2");
-    refused(device, dp_batch_norm(device, x, NULL, NULL, NULL, NULL, &(dp_batch_norm_params){true, .epsilon = -1}), "epsilon is -1");
-    refused(device, dp_batch_norm(device, x, NULL, NULL, NULL, NULL, &(dp_batch_norm_params){true, .activation = DP_ACTIVATION_SOFTMAX}),
+    refused(device,
+            dp_batch_norm(device, x, NULL, NULL, NULL, NULL, &(dp_batch_norm_params){true, .momentum = 2}),
+            "momentum is 2");
+    refused(device,
+            dp_batch_norm(device, x, NULL, NULL, NULL, NULL, &(dp_batch_norm_params){true, .epsilon = -1}),
+            "epsilon is -1");
+    refused(device,
+            dp_batch_norm(device, x, NULL, NULL, NULL, NULL,
+                          &(dp_batch_norm_params){true, .activation = DP_ACTIVATION_SOFTMAX}),
             "softmax");
     refused(device, dp_layer_norm(device, x, 0, NULL, NULL, 0), "axes is 0");
     refused(device, dp_layer_norm(device, x, 3, NULL, NULL, 0), "axes is 3");
@@ -407,7 +446,8 @@ static void bad_layers(dp_device *device)
 
 static void bad_losses(dp_device *device)
 {
-    dp_tensor *x = suite_range(device, DP_SHAPE(2, 3)), *ints = dp_full(device, DP_I32, DP_SHAPE(2), 0), *c = suite_range(device, DP_SHAPE(2));
+    dp_tensor *x = suite_range(device, DP_SHAPE(2, 3)), *ints = dp_full(device, DP_I32, DP_SHAPE(2), 0),
+              *c = suite_range(device, DP_SHAPE(2));
     dp_tensor *labels = dp_from(device, DP_I32, DP_SHAPE(2), (int32_t[]){0, 3});
     refused(device, dp_cross_entropy(device, c, ints), "logits [2]");
     refused(device, dp_cross_entropy(device, x, c), "labels");
@@ -425,9 +465,15 @@ static void bad_losses(dp_device *device)
 int main(void)
 {
     static const suite_test tests[] = {
-        {"batch norm", batch_norm_values}, {"layer norm", layer_norm_values}, {"linear, activations", other_values},
-        {"losses", loss_values},           {"accuracy", accuracies},          {"a large mean", stable},
-        {"dropout", dropouts},             {"gradients", gradients},          {"wrong layers", bad_layers},
+        {"batch norm", batch_norm_values},
+        {"layer norm", layer_norm_values},
+        {"linear, activations", other_values},
+        {"losses", loss_values},
+        {"accuracy", accuracies},
+        {"a large mean", stable},
+        {"dropout", dropouts},
+        {"gradients", gradients},
+        {"wrong layers", bad_layers},
         {"wrong losses", bad_losses},
     };
     return suite_run("nn", tests, sizeof tests / sizeof *tests);

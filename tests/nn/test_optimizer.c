@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Optimisers on every device: several steps beside the published formulas in double, schedules, clipping, state, a net that learns XOR. */
+/* Optimisers on every device: several steps beside the published formulas in double, schedules, clipping,
+ * state, a net that learns XOR. */
 #include "suite/suite.h"
 
 #include <math.h>
@@ -8,12 +9,14 @@
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 enum { SIZE = 5, OTHER = 2, STEPS = 6 };
 
-/* A parameter in double: the formulas of Kingma, Ba 2015, of Loshchilov, Hutter 2019, and of SGD as PyTorch has it. */
+/* A parameter in double: the formulas of Kingma, Ba 2015, of Loshchilov, Hutter 2019, and of SGD as PyTorch
+ * has it. */
 typedef struct plain {
     double p[SIZE], m[SIZE], v[SIZE];
 } plain;
 
-static void plain_step(plain *x, const dp_optimizer_params *o, const double *gradient, int count, int t, double rate)
+static void plain_step(plain *x, const dp_optimizer_params *o, const double *gradient, int count, int t,
+                       double rate)
 {
     for (int k = 0; k < count; k++) {
         double g = gradient[k];
@@ -42,7 +45,9 @@ static float gradient_at(int t, int k)
 
 static double rate_at(const char *schedule, double rate, int t)
 {
-    return !schedule ? rate : !strcmp(schedule, "min(t / 4, 1) * rate") ? fmin(t / 4.0, 1) * rate : rate * pow(0.5, floor(t / 3));
+    return !schedule                                   ? rate
+           : !strcmp(schedule, "min(t / 4, 1) * rate") ? fmin(t / 4.0, 1) * rate
+                                                       : rate * pow(0.5, floor(t / 3));
 }
 
 /* Two parameters, the second of which has its gradients scaled by 1 / 2 and none in step 3. */
@@ -72,14 +77,16 @@ static void follow(dp_device *device, dp_optimizer_params o)
         plain_step(&a, &o, da, SIZE, t, rate);
         if (t != 3)
             plain_step(&b, &o, db, OTHER, t, rate);
-        dp_tensor *g[] = {dp_from(device, DP_F32, DP_SHAPE(SIZE, 1), ga), t == 3 ? NULL : dp_from(device, DP_F32, DP_SHAPE(OTHER), gb)};
+        dp_tensor *g[] = {dp_from(device, DP_F32, DP_SHAPE(SIZE, 1), ga),
+                          t == 3 ? NULL : dp_from(device, DP_F32, DP_SHAPE(OTHER), gb)};
         assert_int_equal(dp_optimizer_step(optimizer, (const dp_tensor *const *)g), DP_OK);
         dp_tensor_release(&g[0]);
         dp_tensor_release(&g[1]);
         assert_true(fabs(dp_item(dp_optimizer_rate(optimizer)) - rate) <= 4 * 0x1p-24 * rate);
     }
-    /* SGD: m is up to 20 / (1 - 0.75), and rounds some 8 times a step, of which a momentum of 0.75 keeps 4 steps' worth. Adam: a step is at
-     * most about 4 rates; betas are rounded to f32, which moves 1 - beta2 = 0.001 by 1.3e-5 of it, and averages by less. p is below 4. */
+    /* SGD: m is up to 20 / (1 - 0.75), and rounds some 8 times a step, of which a momentum of 0.75 keeps 4
+     * steps' worth. Adam: a step is at most about 4 rates; betas are rounded to f32, which moves 1 - beta2 =
+     * 0.001 by 1.3e-5 of it, and averages by less. p is below 4. */
     const double part = o.kind == DP_SGD ? 4 * 8 * 0x1p-24 * 80 * o.rate : 4 * o.rate * 3e-5;
     const double allowed = STEPS * (part + 4 * 0x1p-24 * 4);
     for (int k = 0; k < 2; k++) {
@@ -88,7 +95,8 @@ static void follow(dp_device *device, dp_optimizer_params o)
         assert_int_equal(dp_read(p[k], values, (size_t)count * sizeof *values), DP_OK);
         for (int e = 0; e < count; e++)
             if (!(fabs((double)values[e] - x->p[e]) <= allowed))
-                fail_msg("%s: p[%d][%d] is %.9g, not %.9g", dp_optimizer_name(o.kind), k, e, (double)values[e], x->p[e]);
+                fail_msg("%s: p[%d][%d] is %.9g, not %.9g", dp_optimizer_name(o.kind), k, e,
+                         (double)values[e], x->p[e]);
         dp_tensor_release(&p[k]);
     }
     dp_optimizer_destroy(&optimizer);
@@ -97,18 +105,29 @@ static void follow(dp_device *device, dp_optimizer_params o)
 static void steps(dp_device *device)
 {
     follow(device, (dp_optimizer_params){.rate = 0.125});
-    follow(device, (dp_optimizer_params){.rate = 0.125, .momentum = 0.75, .weight_decay = 0.125, .schedule = "rate * 0.5^floor(t / 3)"});
+    follow(device, (dp_optimizer_params){.rate = 0.125,
+                                         .momentum = 0.75,
+                                         .weight_decay = 0.125,
+                                         .schedule = "rate * 0.5^floor(t / 3)"});
     follow(device, (dp_optimizer_params){.rate = 0.125, .momentum = 0.75, .nesterov = true, .clip_norm = 2});
     follow(device, (dp_optimizer_params){.kind = DP_ADAM, .rate = 0.01, .schedule = "min(t / 4, 1) * rate"});
-    follow(device, (dp_optimizer_params){.kind = DP_ADAM, .rate = 0.01, .beta1 = DP_ZERO, .beta2 = 0.9, .weight_decay = 0.25, .clip_norm = 2});
-    follow(device, (dp_optimizer_params){.kind = DP_ADAMW, .rate = 0.01, .beta1 = 0.5, .weight_decay = 0.25, .epsilon = 1e-3});
+    follow(device, (dp_optimizer_params){.kind = DP_ADAM,
+                                         .rate = 0.01,
+                                         .beta1 = DP_ZERO,
+                                         .beta2 = 0.9,
+                                         .weight_decay = 0.25,
+                                         .clip_norm = 2});
+    follow(device, (dp_optimizer_params){
+                       .kind = DP_ADAMW, .rate = 0.01, .beta1 = 0.5, .weight_decay = 0.25, .epsilon = 1e-3});
 }
 
 static void states(dp_device *device)
 {
     static const char *const adam[] = {"t", "s1", "s2", "m.w", "v.w"};
-    dp_tensor *p = dp_full(device, DP_F32, DP_SHAPE(2, 2), 1), *g = dp_full(device, DP_F32, DP_SHAPE(2, 2), 0.5);
-    dp_optimizer *a = dp_optimizer_create(device, &p, (const char *const[]){"w"}, 1, &(dp_optimizer_params){.kind = DP_ADAM});
+    dp_tensor *p = dp_full(device, DP_F32, DP_SHAPE(2, 2), 1),
+              *g = dp_full(device, DP_F32, DP_SHAPE(2, 2), 0.5);
+    dp_optimizer *a = dp_optimizer_create(device, &p, (const char *const[]){"w"}, 1,
+                                          &(dp_optimizer_params){.kind = DP_ADAM});
     dp_optimizer *sgd = dp_optimizer_create(device, &p, NULL, 1, NULL);
     dp_optimizer *b = dp_optimizer_create(device, &p, NULL, 1, &(dp_optimizer_params){.kind = DP_ADAM});
     assert_int_equal(dp_optimizer_state_count(a), COUNT(adam));
@@ -123,7 +142,8 @@ static void states(dp_device *device)
     dp_tensor *kept = dp_copy(device, p);
     for (int k = 0; k < COUNT(adam); k++) { /* what one has found the other goes on with */
         dp_tensor *to = dp_optimizer_state(b, k);
-        assert_int_equal(dp_map_into(device, "x", DP_ARGS({"x", dp_optimizer_state(a, k), 0}), &to, 1), DP_OK);
+        assert_int_equal(dp_map_into(device, "x", DP_ARGS({"x", dp_optimizer_state(a, k), 0}), &to, 1),
+                         DP_OK);
     }
     assert_int_equal(dp_optimizer_step(a, (const dp_tensor *const[]){g}), DP_OK);
     dp_read(p, first, sizeof first);
@@ -172,7 +192,9 @@ static training begin(dp_device *device)
 {
     static const float x[] = {-1, -1, 1, 1, -1, 1, 1, -1, -0.5f, -1, 0.5f, 1, -0.5f, 1, 0.5f, -1};
     training t = {.net = dp_network_create(device, layers, COUNT(layers), DP_SHAPE(2), 3, NULL)};
-    t.optimizer = dp_optimizer_of(t.net, &(dp_optimizer_params){.kind = DP_ADAM, .rate = 0.02, .schedule = "rate * 0.5^floor(t / 150)"});
+    t.optimizer = dp_optimizer_of(
+        t.net,
+        &(dp_optimizer_params){.kind = DP_ADAM, .rate = 0.02, .schedule = "rate * 0.5^floor(t / 150)"});
     t.x = dp_from(device, DP_F32, DP_SHAPE(8, 2), x);
     t.labels = dp_from(device, DP_I32, DP_SHAPE(8), (int32_t[]){0, 0, 1, 1, 0, 0, 1, 1});
     t.loss = dp_full(device, DP_F32, DP_SCALAR, 0);
@@ -210,7 +232,8 @@ static void learning(dp_device *device)
     }
     const double after = dp_item(as_program.loss);
     assert_true(after < before && dp_item(by_step.loss) == after);
-    dp_tensor *y = dp_network_forward(as_program.net, as_program.x, false), *right = dp_accuracy(device, y, as_program.labels);
+    dp_tensor *y = dp_network_forward(as_program.net, as_program.x, false),
+              *right = dp_accuracy(device, y, as_program.labels);
     if (count == 200)
         assert_true(after < 0.05 && dp_item(right) == 1);
     dp_tensor_release(&y);
@@ -220,7 +243,8 @@ static void learning(dp_device *device)
     end(&as_program);
 }
 
-static void refused(dp_device *device, dp_tensor *p, dp_optimizer_params params, dp_status status, const char *word)
+static void refused(dp_device *device, dp_tensor *p, dp_optimizer_params params, dp_status status,
+                    const char *word)
 {
     assert_null(dp_optimizer_create(device, &p, NULL, 1, &params));
     suite_failed(device, status, word);
@@ -270,6 +294,7 @@ static void wrong(dp_device *device)
 
 int main(void)
 {
-    static const suite_test tests[] = {{"steps", steps}, {"states", states}, {"learning", learning}, {"wrong calls", wrong}};
+    static const suite_test tests[] = {
+        {"steps", steps}, {"states", states}, {"learning", learning}, {"wrong calls", wrong}};
     return suite_run("optimizer", tests, sizeof tests / sizeof *tests);
 }

@@ -150,6 +150,13 @@ static void cases(ops_list *list)
     ops_add(list, false, "r=sum x=20000x3 axes=1");
     ops_add(list, false, "r=max x=3x20000 axes=0");
     ops_add(list, false, "r=sum x=7x9 axes=01 xl=inner");
+    ops_add(list, false, "r=sum x=3x5x4x8 axes=023"); /* runs of whole vectors; of more than one block; in pieces */
+    ops_add(list, false, "r=mean x=20x3x16x16 axes=023");
+    ops_add(list, false, "r=max x=40x2x24x24 axes=023");
+    ops_add(list, false, "r=argmin x=5x4x3x16 axes=02");
+    ops_add(list, false, "r=logsumexp x=64x100 axes=0"); /* columns, the last vector not whole; in pieces */
+    ops_add(list, false, "r=mean x=30000x12 axes=0");
+    ops_add(list, false, "r=argmax x=4x50x9 axes=1 low=0 high=3 levels=1");
 }
 
 static void bench(ops_list *list)

@@ -14,8 +14,8 @@ dp_tensor *grad_number(dp_device *device, dp_tensor *y)
     return sum;
 }
 
-void grad_case(dp_device *device, const char *name, dp_grad_function f, void *context, const dp_shape *shapes, int count,
-               int order, double step, int64_t limit)
+void grad_case(dp_device *device, const char *name, dp_grad_function f, void *context, const dp_shape *shapes,
+               int count, int order, double step, int64_t limit)
 {
     enum { MOST = 8 };
     dp_tensor *x[MOST] = {NULL};
@@ -26,8 +26,9 @@ void grad_case(dp_device *device, const char *name, dp_grad_function f, void *co
     if (dp_grad_check(f, context, x, count, order, step, limit, &result) != DP_OK)
         fail_msg("%s, order %d: %s", name, order, dp_message(device));
     if (!(result.worst <= 1))
-        fail_msg("%s, order %d: element %lld of argument %d is %.7g, the difference %.7g, allowed %.3g", name, order,
-                 (long long)result.element, result.argument, result.gradient, result.difference, result.allowed);
+        fail_msg("%s, order %d: element %lld of argument %d is %.7g, the difference %.7g, allowed %.3g", name,
+                 order, (long long)result.element, result.argument, result.gradient, result.difference,
+                 result.allowed);
     for (int k = 0; k < count; k++)
         dp_tensor_release(&x[k]);
 }

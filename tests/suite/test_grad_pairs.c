@@ -7,7 +7,8 @@
 #include <dipole/metric.h>
 #include <string.h>
 
-/* Values of x: [4, 2], y: [3, 2], q: [4], p: [3], s: [], w: [2], in batches with an axis of 2 in front of what is indexed. */
+/* Values of x: [4, 2], y: [3, 2], q: [4], p: [3], s: [], w: [2], in batches with an axis of 2 in front of
+ * what is indexed. */
 enum { X = 1, Y = 2, Q = 4, P = 8, S = 16, W = 32, KINDS = 6 };
 static const char *const names[KINDS] = {"x", "y", "q", "p", "s", "w"};
 
@@ -19,14 +20,16 @@ typedef struct pair_case {
     cut cut;
     int order; /* the highest that there is */
     double step;
-    int devices; /* the highest that is tried on devices whose kernels take time to build; the rules are the same there */
+    int devices; /* the highest that is tried on devices whose kernels take time to build; the rules are the
+                    same there */
 } pair_case;
 
 #define KERNEL "exp(-s * sqdist(x[i], y[j]))"
 
 static const pair_case cases[] = {
     {KERNEL, NULL, DP_SUM_ALL, X | Y | S, WHOLE, 2, 0},
-    {"q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + 0.5)", NULL, DP_SUM_ALL | DP_EXCLUDE_SELF, X | Q, WHOLE, 2, 0, 2},
+    {"q[i] * q[j] * rsqrt(sqdist(x[i], x[j]) + 0.5)", NULL, DP_SUM_ALL | DP_EXCLUDE_SELF, X | Q, WHOLE, 2, 0,
+     2},
     {"q[i] * p[j] * " KERNEL, NULL, DP_MEAN_ALL, X | Y | Q | P | S, WHOLE, 2, 0},
     {"q[i] * " KERNEL, NULL, DP_SUM_J, X | Y | Q | S, WHOLE, 2, 0, 1},
     {"p[j] * sin(x[i] * w) * y[j]", NULL, DP_MEAN_J, X | Y | P | W, WHOLE, 2, 0},
@@ -85,7 +88,8 @@ static dp_tensor *value_of(dp_device *device, dp_tensor *const *x, int count, vo
     if (c->value)
         y = dp_pairwise_softmax(device, c->formula, c->value, c->mode, (dp_args){arg, count});
     else
-        y = dp_pairwise_with(device, c->formula, c->mode, (dp_args){arg, count}, c->cut == WHOLE ? NULL : &options);
+        y = dp_pairwise_with(device, c->formula, c->mode, (dp_args){arg, count},
+                             c->cut == WHOLE ? NULL : &options);
     dp_tensor_release(&mask);
     return grad_number(device, y);
 }
@@ -96,7 +100,8 @@ static void run_cases(dp_device *device, int order)
     for (size_t t = 0; t < sizeof cases / sizeof *cases; t++) {
         const pair_case *c = &cases[t];
         const int64_t b = c->cut == BATCH ? 2 : 1;
-        dp_shape shapes[KINDS] = {DP_SHAPE(4, 2), DP_SHAPE(3, 2), DP_SHAPE(4), DP_SHAPE(3), DP_SCALAR, DP_SHAPE(2)};
+        dp_shape shapes[KINDS] = {DP_SHAPE(4, 2), DP_SHAPE(3, 2), DP_SHAPE(4),
+                                  DP_SHAPE(3),    DP_SCALAR,      DP_SHAPE(2)};
         dp_shape used[KINDS];
         int count = 0;
         for (int kind = 0; kind < KINDS; kind++) {
@@ -113,7 +118,8 @@ static void run_cases(dp_device *device, int order)
     }
 }
 
-/* Calls that give derivatives are differentiated as well: what they return is of the first or second order itself. */
+/* Calls that give derivatives are differentiated as well: what they return is of the first or second order
+ * itself. */
 
 static dp_tensor *both(dp_device *device, dp_tensor *a, dp_tensor *b)
 {
@@ -127,8 +133,9 @@ static dp_tensor *many_value(dp_device *device, dp_tensor *const *x, int count, 
 {
     dp_tensor *y[2] = {NULL, NULL};
     (void)count, (void)context;
-    dp_pairwise_many(device, "d = x[i] - y[j]; r = rsqrt(dot(d, d) + 0.5); r * q[i], norm_p(d * d + 1, 3) * d", DP_SUM_J,
-                     DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"q", x[2], 0}), y, 2);
+    dp_pairwise_many(device,
+                     "d = x[i] - y[j]; r = rsqrt(dot(d, d) + 0.5); r * q[i], norm_p(d * d + 1, 3) * d",
+                     DP_SUM_J, DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"q", x[2], 0}), y, 2);
     return both(device, grad_number(device, y[0]), grad_number(device, y[1]));
 }
 
@@ -140,7 +147,8 @@ static dp_tensor *gradient_value(dp_device *device, dp_tensor *const *x, int cou
     (void)count;
     dp_pairwise_gradient(device, "s * cos(dot(x[i], y[j]))", *(const unsigned *)context,
                          DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"s", x[3], 0}), x[2], wrt, 2, g, &value);
-    return both(device, both(device, grad_number(device, g[0]), grad_number(device, g[1])), grad_number(device, value));
+    return both(device, both(device, grad_number(device, g[0]), grad_number(device, g[1])),
+                grad_number(device, value));
 }
 
 static dp_tensor *softmax_gradient_value(dp_device *device, dp_tensor *const *x, int count, void *context)
@@ -149,20 +157,23 @@ static dp_tensor *softmax_gradient_value(dp_device *device, dp_tensor *const *x,
     dp_tensor *g = NULL, *value = NULL;
     (void)count, (void)context;
     dp_pairwise_softmax_gradient(device, "s * dot(x[i], y[j])", "x[i][0] * y[j][1]", DP_SUM_J,
-                                 DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"s", x[3], 0}), x[2], wrt, 1, &g, &value);
+                                 DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}, {"s", x[3], 0}), x[2], wrt, 1, &g,
+                                 &value);
     return both(device, grad_number(device, g), grad_number(device, value));
 }
 
 static dp_tensor *hvp_value(dp_device *device, dp_tensor *const *x, int count, void *context)
 {
     (void)count;
-    return grad_number(device, dp_pairwise_hvp(device, "cos(dot(x[i], x[j])) * y[j]", *(const unsigned *)context,
-                                               DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}), "x", x[2]));
+    return grad_number(device,
+                       dp_pairwise_hvp(device, "cos(dot(x[i], x[j])) * y[j]", *(const unsigned *)context,
+                                       DP_ARGS({"x", x[0], 0}, {"y", x[1], 0}), "x", x[2]));
 }
 
 static void derivatives(dp_device *device)
 {
-    static unsigned sums[] = {DP_SUM_J, DP_MEAN_J, DP_LOGSUMEXP_J}, means[] = {DP_SUM_J, DP_MEAN_I, DP_MEAN_ALL};
+    static unsigned sums[] = {DP_SUM_J, DP_MEAN_J, DP_LOGSUMEXP_J},
+                    means[] = {DP_SUM_J, DP_MEAN_I, DP_MEAN_ALL};
     const bool reference = !strcmp(dp_device_get_info(device).backend, "ref");
     const dp_shape shapes[] = {DP_SHAPE(4, 2), DP_SHAPE(3, 2), DP_SHAPE(4), DP_SCALAR};
     const dp_shape square[] = {DP_SHAPE(4, 2), DP_SHAPE(4, 2), DP_SHAPE(4, 2)};

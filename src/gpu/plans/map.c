@@ -33,12 +33,26 @@ static spacing spacing_of(const map_loops *loops, int view)
     return stride == 1 ? NEXT : stride == 0 ? SAME : APART;
 }
 
+/* The first view with the same strides: what depends on them is computed once for all of these. */
+static int leader(const map_loops *loops, int view)
+{
+    const dp__nest *nest = &loops->nest;
+    for (int first = 0; first < view; first++) {
+        bool same = true;
+        for (int axis = 0; axis < nest->rank && same; axis++)
+            same = nest->stride[first][axis] == nest->stride[view][axis];
+        if (same)
+            return first;
+    }
+    return view;
+}
+
 static bool is_scalar(const dp__map_call *call, int symbol)
 {
     return !call->in[symbol] && dp__expr_uses(call->expr, symbol, DP__SIDE_CALL);
 }
 
-/* BUFFERS and PARAMS: the sizes, then for each view its offset, its outer strides and where needed its inner one, then
+/* BUFFERS and PARAMS: the sizes, then for each view its offset, and where it leads its outer strides and if needed its inner one, then
  * the scalars. add_arguments() gives the values in the same order. */
 static void emit_bindings(const map_loops *loops, const dp__map_call *call, dp__text *text)
 {
@@ -51,6 +65,8 @@ static void emit_bindings(const map_loops *loops, const dp__map_call *call, dp__
         dp__text_add(text, " P(int, dim%d)", axis);
     for (int v = 0; v < nest->views; v++) {
         dp__text_add(text, " P(int, offset%d)", v);
+        if (leader(loops, v) != v)
+            continue;
         for (int axis = 0; axis + 1 < nest->rank; axis++)
             dp__text_add(text, " P(int, stride%d_%d)", v, axis);
         if (spacing_of(loops, v) == APART)
@@ -77,6 +93,8 @@ static void add_arguments(const map_loops *loops, const dp__map_call *call, int6
         dp__step_int(step, nest->dim[axis]);
     for (int v = 0; v < nest->views; v++) {
         dp__step_int(step, loops->view[v]->offset);
+        if (leader(loops, v) != v)
+            continue;
         for (int axis = 0; axis + 1 < nest->rank; axis++)
             dp__step_int(step, nest->stride[v][axis]);
         if (spacing_of(loops, v) == APART)
@@ -93,12 +111,16 @@ static void emit_positions(const map_loops *loops, dp__text *text)
     const dp__nest *nest = &loops->nest;
     dp__text_add(text, "#define POSITIONS int rest = row;");
     for (int v = 0; v < nest->views; v++)
-        dp__text_add(text, " int at%d = offset%d;", v, v);
+        if (leader(loops, v) == v)
+            dp__text_add(text, " int from%d = 0;", v);
     for (int axis = nest->rank - 2; axis >= 0; axis--) {
         for (int v = 0; v < nest->views; v++)
-            dp__text_add(text, " at%d += rest %% dim%d * stride%d_%d;", v, axis, v, axis);
+            if (leader(loops, v) == v)
+                dp__text_add(text, " from%d += rest %% dim%d * stride%d_%d;", v, axis, v, axis);
         dp__text_add(text, " rest /= dim%d;", axis);
     }
+    for (int v = 0; v < nest->views; v++)
+        dp__text_add(text, " const int at%d = offset%d + from%d;", v, v, leader(loops, v));
     dp__text_add(text, "\n");
 }
 
@@ -117,7 +139,7 @@ static void emit_loads(const map_loops *loops, dp__text *text)
         dp__text_add(text, " for (int lane = 0; lane < W; lane++) if (k + lane < inner) SET_VALUE(in%d, lane, b%d[at%d + (k + lane)%s",
                      v, v, v, apart == NEXT ? "]);" : "");
         if (apart == APART)
-            dp__text_add(text, " * step%d]);", v);
+            dp__text_add(text, " * step%d]);", leader(loops, v));
     }
     dp__text_add(text, "\n");
     for (int v = 0; v < loops->inputs; v++)
@@ -134,7 +156,7 @@ static void emit_stores(const map_loops *loops, dp__text *text)
         dp__text_add(text, " for (int lane = 0; lane < W; lane++) if (k + lane < inner) b%d[at%d + (k + lane)%s", v, v,
                      spacing_of(loops, v) == APART ? " * " : "");
         if (spacing_of(loops, v) == APART)
-            dp__text_add(text, "step%d", v);
+            dp__text_add(text, "step%d", leader(loops, v));
         dp__text_add(text, "] = GET_VALUE(out%d, lane);", o);
     }
     dp__text_add(text, "\n");
@@ -198,10 +220,13 @@ dp_status dp__plan_copy(dp__gpu *gpu, const dp__copy_call *call)
 /* The parameters that a map of these loops would take. */
 static int count_params(const map_loops *loops, const dp__map_call *call)
 {
-    dp__nest nest = loops->nest;
-    dp__nest_collapse(&nest);
-    const int outer = DP_MAX2(nest.rank - 1, 0);
-    int params = 3 + outer + nest.views * (outer + 2);
+    map_loops collapsed = *loops;
+    dp__nest_collapse(&collapsed.nest);
+    const int outer = DP_MAX2(collapsed.nest.rank - 1, 0);
+    int params = 3 + outer + collapsed.nest.views;
+    for (int v = 0; v < collapsed.nest.views; v++)
+        if (leader(&collapsed, v) == v)
+            params += outer + (spacing_of(&collapsed, v) == APART);
     for (int s = 0; s < call->expr->symbol_count; s++)
         params += is_scalar(call, s);
     return params;

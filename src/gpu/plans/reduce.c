@@ -3,6 +3,8 @@
 #include "gpu/plans/reduce.h"
 #include <math.h>
 
+#define FEW 16 /* groups: below that they are made smaller, so that all compute units have some */
+
 /* Some axes of a view as at most two, the second one the inner. */
 typedef struct axes2 {
     int64_t size, inner, stride[2];
@@ -32,20 +34,51 @@ static bool with_index(dp_reduction reduction)
     return reduction == DP_ARGMAX || reduction == DP_ARGMIN;
 }
 
+/* How a launch reads: W neighbours of one row at once, or one value each of W neighbouring rows. */
+typedef struct reading {
+    int width;
+    bool runs;    /* a row is runs of neighbours, each of whole vectors */
+    bool columns;
+    int64_t tasks; /* of one piece each row */
+} reading;
+
+static reading read_as(const dp__gpu *gpu, const dp__reduction_plan *plan, const axes2 *kept, const axes2 *reduced)
+{
+    const dp__tuning tuning = dp__tuning_of(&gpu->limits);
+    const int w = tuning.width;
+    const bool one_run = reduced->inner == DP_MAX2(reduced->size, 1), next = reduced->stride[1] == 1 && !plan->index;
+    reading r = {1, false, false, kept->size};
+    if (w == 1 || plan->index)
+        return r;
+    if (next && reduced->size >= w && (one_run || reduced->inner % w == 0)) {
+        r.width = w;
+        r.runs = !one_run;
+    } else if (kept->stride[1] == 1 && kept->inner > 1 && kept->size > 0) {
+        r.width = w;
+        r.columns = true;
+        r.tasks = kept->size / kept->inner * DP_CEIL_DIV(kept->inner, w);
+    }
+    return r;
+}
+
 /* One launch: `pieces` results a row. `values` and `indices` (argmax and argmin) take [kept.size, pieces]. */
 static dp_status launch(dp__gpu *gpu, const dp__reduction_plan *plan, const axes2 *kept, const axes2 *reduced,
                         int64_t pieces, const dp_tensor *values, const dp_tensor *indices, float scale)
 {
     const dp__tuning tuning = dp__tuning_of(&gpu->limits);
-    const bool next = reduced->inner == DP_MAX2(reduced->size, 1) && reduced->stride[1] == 1 && !plan->index;
-    const int width = next && reduced->size >= tuning.width ? tuning.width : 1;
-    const int64_t piece = DP_CEIL_DIV(DP_MAX2(reduced->size, 1), pieces);
-    const bool shared = piece >= 2 * (int64_t)tuning.lanes * width;
-    const uint32_t group_x = shared ? tuning.lanes : 1, group_y = group_x > 1 ? 1 : tuning.group;
+    const reading r = read_as(gpu, plan, kept, reduced);
+    const int width = r.width;
+    int64_t piece = DP_CEIL_DIV(DP_MAX2(reduced->size, 1), pieces);
+    piece = r.columns ? piece : DP_CEIL_DIV(piece, width) * width;
+    const bool shared = piece >= 2 * (int64_t)tuning.lanes * width && !r.columns;
+    const uint32_t few = r.tasks * pieces < (int64_t)FEW * tuning.group ? DP_MIN2(tuning.group, 4u) : tuning.group;
+    const uint32_t group_x = shared ? tuning.lanes : 1, group_y = group_x > 1 ? 1 : r.columns ? few : tuning.group;
     dp__step step = dp__step_new("reduce", group_x, group_y);
     dp__step_define(&step, "W", width);
     dp__step_define(&step, "REDUCTION", plan->reduction);
     dp__step_define(&step, "GATHERED", plan->index != NULL);
+    dp__step_define(&step, "RUNS", r.runs);
+    dp__step_define(&step, "COLUMNS", r.columns);
     dp__step_in(&step, plan->x->buffer);
     if (plan->index)
         dp__step_in(&step, plan->index->buffer);
@@ -59,7 +92,7 @@ static dp_status launch(dp__gpu *gpu, const dp__reduction_plan *plan, const axes
     dp__step_float(&step, scale);
     step.launch.flops = (double)kept->size * (double)reduced->size;
     step.launch.bytes = 4.0 * step.launch.flops;
-    return dp__step_run(gpu, &step, DP_CEIL_DIV(kept->size * pieces, group_y));
+    return dp__step_run(gpu, &step, DP_CEIL_DIV(r.tasks * pieces, group_y));
 }
 
 /* Pieces that give every compute unit work, each long enough to be worth a work-item's while and short enough for its loop. */
@@ -105,7 +138,7 @@ dp_status dp__plan_reduction(dp__gpu *gpu, const dp__reduction_plan *plan)
         dp_tensor_release(&copy);
         return status;
     }
-    const int64_t pieces = count_pieces(gpu, kept.size, reduced.size);
+    const int64_t pieces = count_pieces(gpu, read_as(gpu, plan, &kept, &reduced).tasks, reduced.size);
     if (pieces > 1)
         return in_pieces(gpu, plan, &kept, &reduced, pieces);
     if (!with_index(plan->reduction))
