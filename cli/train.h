@@ -46,6 +46,7 @@ typedef struct train_options {
     const char *task, *loss, *sampling, *representation, *augment, *label;
     double coefficient, norm, temperature, noise, mean, deviation;
     int64_t per_class, pairs, codes, units, width, rows;
+    bool normalise;
 } train_options;
 
 struct train_run;

@@ -96,12 +96,16 @@ static void destroy(train_run *run)
 const train_model train_atom = {
     .name = "atom",
     .bit = TRAIN_ATOM,
-    .summary = "Trains with the losses of Atom Modeling, or one that they are compared with, on what a hidden layer gives:\n"
+    .summary = "Trains with the losses of Atom Modeling, or one that they are compared with, on what a "
+               "hidden layer gives:\n"
                "a classifier of synthetic numbers or of images, or a generator of images.",
-    .details = "synthetic: samples of --units numbers, each from one of two normal populations with equal chance; the label says\n"
-               "  whether more than half are of the second one (a tie: they are not). Two layers: units -> units * width -> 2.\n"
+    .details = "synthetic: samples of --units numbers, each from one of two normal populations with equal "
+               "chance; the label says\n"
+               "  whether more than half are of the second one (a tie: they are not). Two layers: units -> "
+               "units * width -> 2.\n"
                "classify: a small residual network on images with labels; the loss sees its first stage.\n"
-               "generate: DCGAN; the loss sees the generator's last hidden layer. Its scores are those of the other generators.",
+               "generate: DCGAN; the loss sees the generator's last hidden layer. Its scores are those of "
+               "the other generators.",
     .set_defaults = set_defaults,
     .settle = settle,
     .create = create,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DCGAN (Radford, Metz, Chintala, ICLR 2016) with an auxiliary loss of the generator's last hidden layer: its positions are the sub-units. */
+/* DCGAN (Radford, Metz, Chintala, ICLR 2016) with an auxiliary loss of the generator's last hidden layer: its
+ * positions are the sub-units. */
 #include "train_atom.h"
 #include "train_gan.h"
 
@@ -55,7 +56,9 @@ static bool create(train_run *run)
     if (!auxiliary_open(run, o->batch, own->gan.units, shape.dim[0], &own->auxiliary))
         return false;
     if (auxiliary_needs_triplets(own->auxiliary.kind) || own->auxiliary.kind == AUXILIARY_SIMCLR) {
-        cli_error("--loss %s: compares samples by their class or their views, which generated ones do not have", o->loss);
+        cli_error(
+            "--loss %s: compares samples by their class or their views, which generated ones do not have",
+            o->loss);
         return false;
     }
     run->generate = generate;
@@ -83,10 +86,13 @@ static bool draw_charges(train_run *run)
 {
     const generate_run *own = run->own;
     dp_grad_pause(run->device);
-    dp_tensor *z = train_sample_noise(run, 0, DRAWN), *hidden = dp_network_forward_range(gan_sampled(run), z, 0, own->gan.hidden, false);
-    float *charges = train_charges(run, hidden), *images = charges ? train_samples(run, gan_sampled(run), DRAWN) : NULL;
+    dp_tensor *z = train_sample_noise(run, 0, DRAWN),
+              *hidden = dp_network_forward_range(gan_sampled(run), z, 0, own->gan.hidden, false);
+    float *charges = train_charges(run, hidden),
+          *images = charges ? train_samples(run, gan_sampled(run), DRAWN) : NULL;
     dp_grad_resume(run->device);
-    const bool done = images && train_draw_charges(run, images, DRAWN, run->data.shape, charges, own->side, own->side);
+    const bool done =
+        images && train_draw_charges(run, images, DRAWN, run->data.shape, charges, own->side, own->side);
     dp_tensor_release(&hidden);
     dp_tensor_release(&z);
     free(charges);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The synthetic task of Atom Modeling (its Eq. 5): numbers from two normal populations, and a label that says which one prevails:
- * "y = 1 where P(x in A) > P(x in B)". That can be read in three ways, see `label_of`. Beside the network's accuracy stand those of two rules
- * that know the populations: the best there is for the first reading, and the sum of posteriors. */
+/* The synthetic task of Atom Modeling (its Eq. 5): numbers from two normal populations, and a label that says
+ * which one prevails: "y = 1 where P(x in A) > P(x in B)". That can be read in three ways, see `label_of`.
+ * Beside the network's accuracy stand those of two rules that know the populations: the best there is for the
+ * first reading, and the sum of posteriors. */
 #include "train_atom.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 
 #define TEST_ROWS 6000
-#define EPOCHS 150
+#define EPOCHS    150
 #define DATA_SEED 31337 /* of the run's seed; the test set's is one more */
 
 typedef struct synthetic_run {
@@ -28,9 +29,9 @@ static void settle(train_options *o)
 }
 
 typedef enum label_kind {
-    MEMBERSHIP, /* more than half of the numbers were drawn from the second population: not a function of x alone */
+    MEMBERSHIP, /* more than half of the numbers are from the second population: no function of x alone */
     POSTERIOR,  /* the mean posterior probability of the second population is above one half */
-    LIKELIHOOD, /* the sample is likelier under the second population: of equal deviations, its sum is positive */
+    LIKELIHOOD, /* the sample is likelier under the second population: here, its sum is positive */
     LABELS
 } label_kind;
 
@@ -66,8 +67,10 @@ static bool sample(const train_run *run, int64_t rows, uint64_t seed, float *x, 
     const label_kind kind = label_of(o);
     const size_t size = (size_t)(rows * n) * sizeof *x;
     float *z = malloc(size);
-    dp_tensor *u = dp_uniform(run->device, seed, DP_SHAPE(rows, n), 0, 1), *normal = dp_randn(run->device, seed + 0x9E3779B97F4A7C15u, DP_SHAPE(rows, n));
-    const bool done = kind != LABELS && z && dp_read(u, x, size) == DP_OK && dp_read(normal, z, size) == DP_OK;
+    dp_tensor *u = dp_uniform(run->device, seed, DP_SHAPE(rows, n), 0, 1),
+              *normal = dp_randn(run->device, seed + 0x9E3779B97F4A7C15u, DP_SHAPE(rows, n));
+    const bool done =
+        kind != LABELS && z && dp_read(u, x, size) == DP_OK && dp_read(normal, z, size) == DP_OK;
     for (int64_t r = 0; done && r < rows; r++) {
         int64_t second = 0;
         for (int64_t k = 0; k < n; k++) {
@@ -86,8 +89,8 @@ static bool sample(const train_run *run, int64_t rows, uint64_t seed, float *x, 
     return done || (z && kind != LABELS && train_ok(run, "samples") && false);
 }
 
-/* Whether more than half of the numbers are of the second population: the likelier answer, and that of the sum of posteriors. `chance`
- * has room for n + 1. */
+/* Whether more than half of the numbers are of the second population: the likelier answer, and that of the
+ * sum of posteriors. `chance` has room for n + 1. */
 static void rules(const train_options *o, const float *x, double *chance, bool *best, bool *sum)
 {
     const int64_t n = o->units;
@@ -130,7 +133,8 @@ static dp_network *network(const train_run *run)
     const dp_layer layers[] = {{.kind = DP_LAYER_LINEAR, .outputs = run->options.units * run->options.width},
                                {.kind = DP_LAYER_ACTIVATION, .activation = DP_ACTIVATION_RELU},
                                {.kind = DP_LAYER_LINEAR, .outputs = 2}};
-    return dp_network_create(run->device, layers, CLI_COUNT(layers), DP_SHAPE(run->options.units), (uint64_t)run->options.seed, NULL);
+    return dp_network_create(run->device, layers, CLI_COUNT(layers), DP_SHAPE(run->options.units),
+                             (uint64_t)run->options.seed, NULL);
 }
 
 static bool create(train_run *run)
@@ -147,10 +151,12 @@ static bool create(train_run *run)
     bool done = own && x && labels && own->test && own->test_labels;
     if (!done)
         cli_error("out of memory");
-    done = done && sample(run, o->rows, seed, x, labels) && sample(run, TEST_ROWS, seed + 1, own->test, own->test_labels) && score_rules(run, own);
+    done = done && sample(run, o->rows, seed, x, labels) &&
+           sample(run, TEST_ROWS, seed + 1, own->test, own->test_labels) && score_rules(run, own);
     if (done) {
         dp_tensor *values = dp_from(run->device, DP_F32, DP_SHAPE(o->rows, o->units), x);
-        done = train_ok(run, "samples") && classifier_open(run, &own->classifier, network(run), 1, o->units, values, labels, 2);
+        done = train_ok(run, "samples") &&
+               classifier_open(run, &own->classifier, network(run), 1, o->units, values, labels, 2);
         own->classifier.test = own->test;
         own->classifier.test_labels = own->test_labels;
         own->classifier.test_rows = TEST_ROWS;

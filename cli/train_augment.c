@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define SHIFT 2
+#define SHIFT  2
 #define SHIFTS (2 * SHIFT + 1)
 
 /* [shifts, or twice as many with mirror images, size] */
@@ -49,7 +49,8 @@ static dp_tensor *along(const train_run *run, const dp_tensor *t, int place, dp_
     dp_shape one = {4, {shape.dim[0], 1, 1, 1}};
     one.dim[axis] = whole.dim[1];
     dp_tensor *choice = train_randint(run, place, DP_SHAPE(shape.dim[0]), whole.dim[0]);
-    dp_tensor *from = dp_gather_rows(run->device, t, choice), *view = dp_reshape(from, one), *index = dp_broadcast(view, shape);
+    dp_tensor *from = dp_gather_rows(run->device, t, choice), *view = dp_reshape(from, one),
+              *index = dp_broadcast(view, shape);
     dp_tensor *y = dp_gather(run->device, x, index, axis);
     dp_tensor_release(&choice);
     dp_tensor_release(&from);
@@ -62,7 +63,8 @@ dp_tensor *augmented(const train_run *run, const augmenter *a, int place, dp_ten
 {
     if (!a->columns)
         return dp_tensor_retain(x);
-    dp_tensor *moved = along(run, a->columns, place, x, 3), *both = moved ? along(run, a->rows, place + 1, moved, 2) : NULL;
+    dp_tensor *moved = along(run, a->columns, place, x, 3),
+              *both = moved ? along(run, a->rows, place + 1, moved, 2) : NULL;
     dp_tensor_release(&moved);
     return both;
 }

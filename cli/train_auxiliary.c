@@ -5,18 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RANK_MARGIN 0.5 /* Wang and Gupta 2015 */
-#define PAIR_SEED 55001 /* apart from the run's other numbers */
+#define RANK_MARGIN 0.5   /* Wang and Gupta 2015 */
+#define PAIR_SEED   55001 /* apart from the run's other numbers */
 
-static const char *const names[AUXILIARY_COUNT] = {"none",   "atom",       "force",  "charge", "number", "hinge1",
-                                                   "hinge2", "rank-hinge", "simclr", "sscl",   "vq"};
+static const char *const names[AUXILIARY_COUNT] = {
+    "none", "atom", "force", "charge", "number", "hinge1", "hinge2", "rank-hinge", "simclr", "sscl", "vq"};
 
 auxiliary_kind auxiliary_find(const char *name)
 {
     for (int k = 0; k < AUXILIARY_COUNT; k++)
         if (strcmp(names[k], name) == 0)
             return (auxiliary_kind)k;
-    cli_error("--loss: \"%s\" is none of none, atom, force, charge, number, hinge1, hinge2, rank-hinge, simclr, sscl, vq", name);
+    cli_error("--loss: \"%s\" is none of none, atom, force, charge, number, hinge1, hinge2, rank-hinge, "
+              "simclr, sscl, vq",
+              name);
     return AUXILIARY_COUNT;
 }
 
@@ -39,10 +41,15 @@ static bool open_pairs(train_run *run, int64_t batch, int64_t units, auxiliary *
         cli_error("--sampling: \"%s\" is none of distinct, independent, all", o->sampling);
         return false;
     }
+    if (all && o->normalise) {
+        cli_error("--normalise: not with --sampling all, which has a factor of its own");
+        return false;
+    }
     a->atom.expected = all;
     if (all)
         return true;
-    const dp_atom_pairs_params params = {.units = distinct ? DP_ATOM_DISTINCT : DP_ATOM_REPEATED, .most = o->pairs,
+    const dp_atom_pairs_params params = {.units = distinct ? DP_ATOM_DISTINCT : DP_ATOM_REPEATED,
+                                         .most = o->pairs,
                                          .seed = (uint64_t)o->seed + PAIR_SEED};
     a->pairs = dp_atom_pairs_create(run->device, batch, units, &params);
     a->atom.pairs = a->pairs;
@@ -58,10 +65,12 @@ static bool open_atom(train_run *run, int64_t batch, int64_t units, int64_t chan
         return false;
     }
     if (channels < 2) {
-        cli_error("--loss %s: a sub-unit of %lld channels has no position: it needs 2", names[kind], (long long)channels);
+        cli_error("--loss %s: a sub-unit of %lld channels has no position: it needs 2", names[kind],
+                  (long long)channels);
         return false;
     }
     a->atom = (dp_atom_params){.norm = p == 0 ? (double)INFINITY : p,
+                               .normalise = run->options.normalise,
                                .force = kind == AUXILIARY_ATOM || kind == AUXILIARY_FORCE,
                                .charge = kind == AUXILIARY_ATOM || kind == AUXILIARY_CHARGE,
                                .pnum = kind == AUXILIARY_ATOM || kind == AUXILIARY_NUMBER};
@@ -74,20 +83,23 @@ static bool open_codebook(train_run *run, int64_t channels, auxiliary *a)
     const train_options *o = &run->options;
     const double edge = 1.0 / (double)o->codes;
     const char *const name = "codebook";
-    a->codebook = dp_uniform(run->device, (uint64_t)o->seed + PAIR_SEED, DP_SHAPE(o->codes, channels), -edge, edge);
+    a->codebook =
+        dp_uniform(run->device, (uint64_t)o->seed + PAIR_SEED, DP_SHAPE(o->codes, channels), -edge, edge);
     if (!a->codebook || dp_require_grad(a->codebook) != DP_OK || !train_keep(run, "", name, a->codebook))
         return train_ok(run, name) && false;
     a->optimizer = train_adam(run, &a->codebook, &name, 1, o->rate);
     bool kept = train_ok(run, name);
     for (int k = 0; kept && k < dp_optimizer_state_count(a->optimizer); k++)
-        kept = train_keep(run, "codebook.adam.", dp_optimizer_state_name(a->optimizer, k), dp_optimizer_state(a->optimizer, k));
+        kept = train_keep(run, "codebook.adam.", dp_optimizer_state_name(a->optimizer, k),
+                          dp_optimizer_state(a->optimizer, k));
     return kept;
 }
 
 bool auxiliary_open(train_run *run, int64_t batch, int64_t units, int64_t channels, auxiliary *a)
 {
     *a = (auxiliary){.kind = auxiliary_find(run->options.loss)};
-    a->loss = (dp_loss_params){.temperature = run->options.temperature, .norm = a->kind == AUXILIARY_HINGE1 ? 1 : 2,
+    a->loss = (dp_loss_params){.temperature = run->options.temperature,
+                               .norm = a->kind == AUXILIARY_HINGE1 ? 1 : 2,
                                .margin = a->kind == AUXILIARY_RANK_HINGE ? RANK_MARGIN : 0};
     if (a->kind == AUXILIARY_COUNT)
         return false;
@@ -106,7 +118,8 @@ void auxiliary_close(auxiliary *a)
 
 bool auxiliary_before_step(train_run *run, auxiliary *a)
 {
-    return !a->pairs || dp_atom_pairs_sample(a->pairs, (uint64_t)run->step) == DP_OK || train_ok(run, "pairs");
+    return !a->pairs || dp_atom_pairs_sample(a->pairs, (uint64_t)run->step) == DP_OK ||
+           train_ok(run, "pairs");
 }
 
 /* [B, n, h] as [B, n h]: a view, or a copy where the strides allow none. */
@@ -119,15 +132,20 @@ static dp_tensor *concatenated(dp_device *device, dp_tensor *e)
     return rows;
 }
 
-/* The library's hinges are sums over samples: their mean, so that a coefficient means the same for every batch. */
-static dp_tensor *hinge(dp_device *device, const auxiliary *a, dp_tensor *e, dp_tensor *positive, dp_tensor *negative)
+/* The library's hinges are sums over samples: their mean, so that a coefficient means the same for every
+ * batch. */
+static dp_tensor *hinge(dp_device *device, const auxiliary *a, dp_tensor *e, dp_tensor *positive,
+                        dp_tensor *negative)
 {
-    dp_tensor *h = concatenated(device, e), *p = concatenated(device, positive), *n = concatenated(device, negative);
+    dp_tensor *h = concatenated(device, e), *p = concatenated(device, positive),
+              *n = concatenated(device, negative);
     dp_tensor *sum = NULL, *mean = NULL;
-    const dp_status status = a->kind == AUXILIARY_RANK_HINGE ? dp_loss_rank_hinge(device, h, p, n, &a->loss, &sum, NULL)
-                                                            : dp_loss_hinge(device, h, p, n, &a->loss, &sum, NULL);
+    const dp_status status = a->kind == AUXILIARY_RANK_HINGE
+                                 ? dp_loss_rank_hinge(device, h, p, n, &a->loss, &sum, NULL)
+                                 : dp_loss_hinge(device, h, p, n, &a->loss, &sum, NULL);
     if (status == DP_OK)
-        mean = dp_map(device, "sum / b", DP_ARGS({"sum", sum}, {.name = "b", .scalar = (double)dp_tensor_shape(e).dim[0]}));
+        mean = dp_map(device, "sum / b",
+                      DP_ARGS({"sum", sum}, {.name = "b", .scalar = (double)dp_tensor_shape(e).dim[0]}));
     dp_tensor_release(&sum);
     dp_tensor_release(&h);
     dp_tensor_release(&p);
@@ -160,7 +178,8 @@ static dp_tensor *quantise(dp_device *device, const auxiliary *a, dp_tensor *e, 
     return value;
 }
 
-dp_tensor *auxiliary_loss(train_run *run, auxiliary *a, dp_tensor *e, dp_tensor *positive, dp_tensor *negative, dp_tensor **replaced)
+dp_tensor *auxiliary_loss(train_run *run, auxiliary *a, dp_tensor *e, dp_tensor *positive,
+                          dp_tensor *negative, dp_tensor **replaced)
 {
     if (replaced)
         *replaced = NULL;
@@ -179,14 +198,17 @@ dp_tensor *auxiliary_add(const train_run *run, dp_tensor *loss, dp_tensor *value
 {
     if (!loss || !value)
         return dp_tensor_retain(loss);
-    return dp_map(run->device, "loss + c * value", DP_ARGS({"loss", loss}, {"value", value}, {.name = "c", .scalar = run->options.coefficient}));
+    return dp_map(
+        run->device, "loss + c * value",
+        DP_ARGS({"loss", loss}, {"value", value}, {.name = "c", .scalar = run->options.coefficient}));
 }
 
 dp_status auxiliary_gradient(train_run *run, auxiliary *a, dp_tensor *total)
 {
     if (!a->codebook)
         return DP_OK;
-    return total ? dp_gradients(total, NULL, &a->codebook, 1, DP_GRADIENT_KEEP, &a->gradient) : dp_failed(run->device);
+    return total ? dp_gradients(total, NULL, &a->codebook, 1, DP_GRADIENT_KEEP, &a->gradient)
+                 : dp_failed(run->device);
 }
 
 dp_status auxiliary_update(auxiliary *a)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The losses that are added to a task's own: Atom Modeling's and those it is compared with, by name, of a representation [B, n, h] of B
- * samples with n sub-units of h channels. For all but the atom losses a sample is its sub-units one behind the other. */
+/* The losses that are added to a task's own: Atom Modeling's and those it is compared with, by name, of a
+ * representation [B, n, h] of B samples with n sub-units of h channels. For all but the atom losses a sample
+ * is its sub-units one behind the other. */
 #ifndef DIPOLE_CLI_TRAIN_AUXILIARY_H
 #define DIPOLE_CLI_TRAIN_AUXILIARY_H
 
@@ -36,17 +37,19 @@ auxiliary_kind auxiliary_find(const char *name);
 bool auxiliary_is_atom(auxiliary_kind kind);
 bool auxiliary_needs_triplets(auxiliary_kind kind); /* a positive and a negative representation */
 
-/* That of --loss, for batches of this shape; what it learns goes into the checkpoints. False after a message; auxiliary_close is due
- * either way. */
+/* That of --loss, for batches of this shape; what it learns goes into the checkpoints. False after a message;
+ * auxiliary_close is due either way. */
 bool auxiliary_open(train_run *run, int64_t batch, int64_t units, int64_t channels, auxiliary *a);
 void auxiliary_close(auxiliary *a);
 
 /* Draws the pairs of the step that is to be done. False after a message. */
 bool auxiliary_before_step(train_run *run, auxiliary *a);
 
-/* The loss, a new tensor of one element. e: [B, n, h]; of simclr [2 B, n, h], rows 2 k and 2 k + 1 being views of one sample.
- * `positive`, `negative`: as e, for the hinges. `replaced` (may be NULL): of vq, what goes on in the place of e, [B, n, h]. */
-dp_tensor *auxiliary_loss(train_run *run, auxiliary *a, dp_tensor *e, dp_tensor *positive, dp_tensor *negative, dp_tensor **replaced);
+/* The loss, a new tensor of one element. e: [B, n, h]; of simclr [2 B, n, h], rows 2 k and 2 k + 1 being
+ * views of one sample. `positive`, `negative`: as e, for the hinges. `replaced` (may be NULL): of vq, what
+ * goes on in the place of e, [B, n, h]. */
+dp_tensor *auxiliary_loss(train_run *run, auxiliary *a, dp_tensor *e, dp_tensor *positive,
+                          dp_tensor *negative, dp_tensor **replaced);
 /* loss + coefficient * value: a new tensor; `loss` alone where there is no value. */
 dp_tensor *auxiliary_add(const train_run *run, dp_tensor *loss, dp_tensor *value);
 

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 12 /* of dp_plot_maps */
+#define GAP  12 /* of dp_plot_maps */
 #define SIZE 96 /* pixels of an image, about */
 
 float *train_charges(const train_run *run, dp_tensor *hidden)
 {
     const dp_shape shape = dp_tensor_shape(hidden);
-    dp_tensor *first = dp_slice(hidden, 1, 0, 1, 1), *q = first ? dp_map(run->device, "tanh(e / 2)", DP_ARGS({"e", first})) : NULL;
+    dp_tensor *first = dp_slice(hidden, 1, 0, 1, 1),
+              *q = first ? dp_map(run->device, "tanh(e / 2)", DP_ARGS({"e", first})) : NULL;
     const size_t size = (size_t)(shape.dim[0] * shape.dim[2] * shape.dim[3]) * sizeof(float);
     float *charges = malloc(size);
     bool done = charges && q && dp_read(q, charges, size) == DP_OK;
@@ -47,13 +48,17 @@ static void paste(dp_image *to, const dp_image *from, int top)
         for (int x = 0; x < from->width; x++)
             for (int c = 0; c < 3; c++)
                 to->pixels[((size_t)(top + y) * (size_t)to->width + (size_t)x) * 3 + (size_t)c] =
-                    from->pixels[((size_t)y * (size_t)from->width + (size_t)x) * (size_t)from->channels + (size_t)(from->channels == 3 ? c : 0)];
+                    from->pixels[((size_t)y * (size_t)from->width + (size_t)x) * (size_t)from->channels +
+                                 (size_t)(from->channels == 3 ? c : 0)];
 }
 
 /* One above the other, on white; they begin at the same left edge and have the same gaps. */
-static bool write_both(const char *path, const dp_image *above, const dp_image *below, char *message, size_t size)
+static bool write_both(const char *path, const dp_image *above, const dp_image *below, char *message,
+                       size_t size)
 {
-    dp_image whole = {.width = above->width > below->width ? above->width : below->width, .height = above->height + below->height, .channels = 3};
+    dp_image whole = {.width = above->width > below->width ? above->width : below->width,
+                      .height = above->height + below->height,
+                      .channels = 3};
     const size_t bytes = (size_t)whole.width * (size_t)whole.height * 3;
     whole.pixels = malloc(bytes);
     if (!whole.pixels) {
@@ -68,7 +73,8 @@ static bool write_both(const char *path, const dp_image *above, const dp_image *
     return done;
 }
 
-bool train_draw_charges(const train_run *run, const float *images, int count, dp_shape shape, const float *charges, int height, int width)
+bool train_draw_charges(const train_run *run, const float *images, int count, dp_shape shape,
+                        const float *charges, int height, int width)
 {
     char message[512] = "out of memory";
     dp_image above = {0}, below = {0};
@@ -76,11 +82,14 @@ bool train_draw_charges(const train_run *run, const float *images, int count, dp
     float *large = enlarged(images, count, shape, scale);
     dp_plot_map *maps = calloc((size_t)count, sizeof *maps);
     for (int m = 0; maps && m < count; m++)
-        maps[m] = (dp_plot_map){.values = charges + (size_t)m * (size_t)(height * width), .height = height, .width = width};
-    const bool done = large && maps &&
-                      dp_image_grid(large, count, (int)shape.dim[0], side, (int)shape.dim[2] * scale, count, GAP, &above, message, sizeof message) == DP_OK &&
-                      dp_plot_maps(maps, count, 1, side / height, NULL, &below, message, sizeof message) == DP_OK &&
-                      write_both(train_path(run, "charges.png", 0), &above, &below, message, sizeof message);
+        maps[m] = (dp_plot_map){
+            .values = charges + (size_t)m * (size_t)(height * width), .height = height, .width = width};
+    const bool done =
+        large && maps &&
+        dp_image_grid(large, count, (int)shape.dim[0], side, (int)shape.dim[2] * scale, count, GAP, &above,
+                      message, sizeof message) == DP_OK &&
+        dp_plot_maps(maps, count, 1, side / height, NULL, &below, message, sizeof message) == DP_OK &&
+        write_both(train_path(run, "charges.png", 0), &above, &below, message, sizeof message);
     if (!done)
         cli_error("%s", message);
     dp_image_free(&above);

@@ -5,10 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 500      /* samples at once, where they are scored */
+#define CHUNK      500   /* samples at once, where they are scored */
 #define MOST_TRAIN 10000 /* of the training set that are scored */
 
-enum { PLACE_BATCH = 1, PLACE_SAME, PLACE_OTHER, PLACE_AUGMENT = 5, PLACE_AUGMENT_SAME = 7, PLACE_AUGMENT_OTHER = 9, PLACE_VIEWS = 11, PLACE_NOISE = 13 };
+enum {
+    PLACE_BATCH = 1,
+    PLACE_SAME,
+    PLACE_OTHER,
+    PLACE_AUGMENT = 5,
+    PLACE_AUGMENT_SAME = 7,
+    PLACE_AUGMENT_OTHER = 9,
+    PLACE_VIEWS = 11,
+    PLACE_NOISE = 13
+};
 
 int train_representation(const train_run *run, int linear)
 {
@@ -26,7 +35,8 @@ dp_tensor *train_units(dp_tensor *hidden, int64_t units)
     const dp_shape shape = dp_tensor_shape(hidden);
     if (shape.rank == 2)
         return dp_reshape(hidden, DP_SHAPE(shape.dim[0], units, shape.dim[1] / units));
-    dp_tensor *flat = dp_reshape(hidden, DP_SHAPE(shape.dim[0], shape.dim[1], units)), *turned = dp_transpose(flat, 1, 2);
+    dp_tensor *flat = dp_reshape(hidden, DP_SHAPE(shape.dim[0], shape.dim[1], units)),
+              *turned = dp_transpose(flat, 1, 2);
     dp_tensor_release(&flat);
     return turned;
 }
@@ -43,11 +53,12 @@ static bool open_augment(train_run *run, classifier *c, dp_shape shape)
     if (shape.rank != 4)
         return true;
     const dp_shape one = {3, {shape.dim[1], shape.dim[2], shape.dim[3]}};
-    return ((!flip && !shift) || augmenter_open(run, one, flip, &c->augment)) && augmenter_open(run, one, flip, &c->views);
+    return ((!flip && !shift) || augmenter_open(run, one, flip, &c->augment)) &&
+           augmenter_open(run, one, flip, &c->views);
 }
 
-bool classifier_open(train_run *run, classifier *c, dp_network *network, int linear, int64_t units, dp_tensor *values, const int32_t *labels,
-                     int classes)
+bool classifier_open(train_run *run, classifier *c, dp_network *network, int linear, int64_t units,
+                     dp_tensor *values, const int32_t *labels, int classes)
 {
     if (!trained_open(run, "classifier", network, run->options.rate, &c->net))
         return false;
@@ -66,7 +77,8 @@ bool classifier_open(train_run *run, classifier *c, dp_network *network, int lin
     run->loss_name[0] = "cross_entropy";
     run->loss_name[1] = "auxiliary";
     run->losses = c->auxiliary.kind == AUXILIARY_NONE ? 1 : 2;
-    return labelled_open(run, values, labels, classes, run->options.per_class, &c->train) && open_augment(run, c, dp_tensor_shape(values));
+    return labelled_open(run, values, labels, classes, run->options.per_class, &c->train) &&
+           open_augment(run, c, dp_tensor_shape(values));
 }
 
 void classifier_close(classifier *c)
@@ -81,7 +93,8 @@ void classifier_close(classifier *c)
 /* The samples of these rows, as they are trained on. */
 static dp_tensor *samples_of(train_run *run, classifier *c, int place, const dp_tensor *rows)
 {
-    dp_tensor *x = dp_gather_rows(run->device, c->train.values, rows), *changed = x ? augmented(run, &c->augment, place, x) : NULL;
+    dp_tensor *x = dp_gather_rows(run->device, c->train.values, rows),
+              *changed = x ? augmented(run, &c->augment, place, x) : NULL;
     dp_tensor_release(&x);
     return changed;
 }
@@ -98,17 +111,20 @@ static dp_tensor *represent(classifier *c, const dp_tensor *x)
 static dp_tensor *two_views(train_run *run, classifier *c, dp_tensor *rows)
 {
     const int64_t batch = run->options.batch;
-    dp_tensor *column = dp_reshape(rows, DP_SHAPE(batch, 1)), *twice = dp_broadcast(column, DP_SHAPE(batch, 2));
+    dp_tensor *column = dp_reshape(rows, DP_SHAPE(batch, 1)),
+              *twice = dp_broadcast(column, DP_SHAPE(batch, 2));
     dp_tensor *both = dp_gather_rows(run->device, c->train.values, twice);
     dp_shape shape = dp_tensor_shape(both);
     for (int axis = 1; axis + 1 < shape.rank; axis++)
         shape.dim[axis] = shape.dim[axis + 1];
     shape.dim[0] = 2 * batch;
     shape.rank -= shape.rank > 0;
-    dp_tensor *x = dp_reshape(both, shape), *view = x ? augmented(run, &c->views, PLACE_VIEWS, x) : NULL, *noisy = NULL;
+    dp_tensor *x = dp_reshape(both, shape), *view = x ? augmented(run, &c->views, PLACE_VIEWS, x) : NULL,
+              *noisy = NULL;
     if (view && run->options.noise > 0) {
         dp_tensor *noise = train_normal(run, PLACE_NOISE, shape);
-        noisy = dp_map(run->device, "x + s * n", DP_ARGS({"x", view}, {"n", noise}, {.name = "s", .scalar = run->options.noise}));
+        noisy = dp_map(run->device, "x + s * n",
+                       DP_ARGS({"x", view}, {"n", noise}, {.name = "s", .scalar = run->options.noise}));
         dp_tensor_release(&noise);
     }
     dp_tensor *views = run->options.noise > 0 ? noisy : dp_tensor_retain(view);
@@ -122,8 +138,10 @@ static dp_tensor *two_views(train_run *run, classifier *c, dp_tensor *rows)
 
 static dp_tensor *triplet_loss(train_run *run, classifier *c, dp_tensor *e, const dp_tensor *labels)
 {
-    dp_tensor *same = labelled_same(run, &c->train, PLACE_SAME, labels), *other = labelled_other(run, &c->train, PLACE_OTHER, labels);
-    dp_tensor *x = samples_of(run, c, PLACE_AUGMENT_SAME, same), *y = samples_of(run, c, PLACE_AUGMENT_OTHER, other);
+    dp_tensor *same = labelled_same(run, &c->train, PLACE_SAME, labels),
+              *other = labelled_other(run, &c->train, PLACE_OTHER, labels);
+    dp_tensor *x = samples_of(run, c, PLACE_AUGMENT_SAME, same),
+              *y = samples_of(run, c, PLACE_AUGMENT_OTHER, other);
     dp_tensor *positive = represent(c, x), *negative = represent(c, y);
     dp_tensor *value = auxiliary_loss(run, &c->auxiliary, e, positive, negative, NULL);
     dp_tensor_release(&same);
@@ -136,7 +154,8 @@ static dp_tensor *triplet_loss(train_run *run, classifier *c, dp_tensor *e, cons
 }
 
 /* The auxiliary loss of the batch; NULL where there is none, and on failure. */
-static dp_tensor *auxiliary_of(train_run *run, classifier *c, dp_tensor *hidden, dp_tensor *rows, const dp_tensor *labels)
+static dp_tensor *auxiliary_of(train_run *run, classifier *c, dp_tensor *hidden, dp_tensor *rows,
+                               const dp_tensor *labels)
 {
     dp_tensor *e = NULL, *value = NULL;
     if (c->auxiliary.kind == AUXILIARY_NONE)
@@ -159,10 +178,13 @@ static dp_tensor *auxiliary_of(train_run *run, classifier *c, dp_tensor *hidden,
 dp_status classifier_step(train_run *run, classifier *c)
 {
     const int last = dp_network_layer_count(c->net.network);
-    dp_tensor *rows = labelled_draw(run, &c->train, PLACE_BATCH, run->options.batch), *labels = dp_gather_rows(run->device, c->train.labels, rows);
-    dp_tensor *x = samples_of(run, c, PLACE_AUGMENT, rows), *hidden = dp_network_forward_range(c->net.network, x, 0, c->first, true);
+    dp_tensor *rows = labelled_draw(run, &c->train, PLACE_BATCH, run->options.batch),
+              *labels = dp_gather_rows(run->device, c->train.labels, rows);
+    dp_tensor *x = samples_of(run, c, PLACE_AUGMENT, rows),
+              *hidden = dp_network_forward_range(c->net.network, x, 0, c->first, true);
     dp_tensor *logits = dp_network_forward_range(c->net.network, hidden, c->first, last, true);
-    dp_tensor *loss = dp_cross_entropy(run->device, logits, labels), *value = hidden ? auxiliary_of(run, c, hidden, rows, labels) : NULL;
+    dp_tensor *loss = dp_cross_entropy(run->device, logits, labels),
+              *value = hidden ? auxiliary_of(run, c, hidden, rows, labels) : NULL;
     dp_tensor *total = auxiliary_add(run, loss, value);
     dp_status status = train_report(run, 0, loss ? dp_detach(loss) : NULL);
     if (status == DP_OK && run->losses > 1)
@@ -181,7 +203,8 @@ dp_status classifier_step(train_run *run, classifier *c)
 }
 
 /* How many of a chunk's labels its logits name, and the sum of its cross-entropies. */
-static int64_t count_right(const float *logits, const int32_t *labels, int64_t n, int classes, double *entropy)
+static int64_t count_right(const float *logits, const int32_t *labels, int64_t n, int classes,
+                           double *entropy)
 {
     int64_t right = 0;
     for (int64_t r = 0; r < n; r++) {
@@ -244,14 +267,16 @@ static bool score_test(train_run *run, classifier *c, int64_t rows, score_list *
     return true;
 }
 
-static bool score_train(train_run *run, classifier *c, const int32_t *labels, int64_t rows, score_list *scores)
+static bool score_train(train_run *run, classifier *c, const int32_t *labels, int64_t rows,
+                        score_list *scores)
 {
     int64_t right = 0;
     double entropy = 0;
     int32_t own[CHUNK];
     for (int64_t first = 0; first < rows; first += CHUNK) {
         const int64_t n = rows - first < CHUNK ? rows - first : CHUNK;
-        dp_tensor *chosen = dp_slice(c->train.chosen, 0, first, first + n, 1), *x = dp_gather_rows(run->device, c->train.values, chosen);
+        dp_tensor *chosen = dp_slice(c->train.chosen, 0, first, first + n, 1),
+                  *x = dp_gather_rows(run->device, c->train.values, chosen);
         for (int64_t k = 0; k < n; k++)
             own[k] = labels[c->train.host_chosen[first + k]];
         const int64_t more = score_chunk(c, x, own, &entropy);
@@ -266,7 +291,8 @@ static bool score_train(train_run *run, classifier *c, const int32_t *labels, in
 
 bool classifier_score(train_run *run, classifier *c, score_list *scores)
 {
-    const int64_t all = dp_tensor_shape(c->train.labels).dim[0], rows = c->train.count < MOST_TRAIN ? c->train.count : MOST_TRAIN;
+    const int64_t all = dp_tensor_shape(c->train.labels).dim[0],
+                  rows = c->train.count < MOST_TRAIN ? c->train.count : MOST_TRAIN;
     const int64_t tested = c->test_rows < run->options.samples ? c->test_rows : run->options.samples;
     int32_t *labels = malloc((size_t)all * sizeof *labels);
     if (!labels) {
@@ -274,8 +300,8 @@ bool classifier_score(train_run *run, classifier *c, score_list *scores)
         return false;
     }
     dp_grad_pause(run->device);
-    const bool done = dp_read(c->train.labels, labels, (size_t)all * sizeof *labels) == DP_OK && score_test(run, c, tested, scores) &&
-                      score_train(run, c, labels, rows, scores);
+    const bool done = dp_read(c->train.labels, labels, (size_t)all * sizeof *labels) == DP_OK &&
+                      score_test(run, c, tested, scores) && score_train(run, c, labels, rows, scores);
     dp_grad_resume(run->device);
     free(labels);
     return done || (train_ok(run, "scores") && false);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A generator against a discriminator, as the models of train_gan.c and the generation task of Atom Modeling have it. */
+/* A generator against a discriminator, as the models of train_gan.c and the generation task of Atom Modeling
+ * have it. */
 #ifndef DIPOLE_CLI_TRAIN_GAN_H
 #define DIPOLE_CLI_TRAIN_GAN_H
 
@@ -14,7 +15,8 @@ typedef struct gan_run {
     dp_tensor *bandwidths;
     dp_tensor *eps; /* of the step */
     bool apart;     /* see network_generator */
-    /* A loss that is added to the generator's, of what goes into its layer `hidden`: `units` positions. NULL: none. */
+    /* A loss that is added to the generator's, of what goes into its layer `hidden`: `units` positions. NULL:
+     * none. */
     auxiliary *auxiliary;
     int hidden;
     int64_t units;

@@ -27,7 +27,8 @@ static labelled_row *sorted(const train_run *run, const int32_t *labels, int64_t
 {
     labelled_row *row = calloc((size_t)rows, sizeof *row);
     float *key = malloc((size_t)rows * sizeof *key);
-    dp_tensor *keys = dp_uniform(run->device, (uint64_t)run->options.seed + CHOICE_SEED, DP_SHAPE(rows), 0, 1);
+    dp_tensor *keys =
+        dp_uniform(run->device, (uint64_t)run->options.seed + CHOICE_SEED, DP_SHAPE(rows), 0, 1);
     bool done = row && key && dp_read(keys, key, (size_t)rows * sizeof *key) == DP_OK;
     if (!row || !key)
         cli_error("out of memory");
@@ -36,7 +37,8 @@ static labelled_row *sorted(const train_run *run, const int32_t *labels, int64_t
     for (int64_t r = 0; done && r < rows; r++) {
         row[r] = (labelled_row){key[r], labels[r], (int32_t)r};
         if (labels[r] < 0 || labels[r] >= classes) {
-            cli_error("labels: row %lld has %d: 0 to %d is allowed", (long long)r, (int)labels[r], classes - 1);
+            cli_error("labels: row %lld has %d: 0 to %d is allowed", (long long)r, (int)labels[r],
+                      classes - 1);
             done = false;
         }
     }
@@ -51,7 +53,8 @@ static labelled_row *sorted(const train_run *run, const int32_t *labels, int64_t
 }
 
 /* Fills the lists of chosen rows and of each class's members from sorted rows. */
-static bool choose(labelled *l, const labelled_row *row, int64_t rows, int64_t per_class, int32_t *chosen, int32_t **members)
+static bool choose(labelled *l, const labelled_row *row, int64_t rows, int64_t per_class, int32_t *chosen,
+                   int32_t **members)
 {
     int64_t *first = calloc((size_t)l->classes + 1, sizeof *first), r = 0;
     for (int c = 0; first && c < l->classes; c++) {
@@ -65,7 +68,8 @@ static bool choose(labelled *l, const labelled_row *row, int64_t rows, int64_t p
         const int64_t own = l->count - first[c];
         l->longest = own > l->longest ? own : l->longest;
         if (own == 0 || own < per_class) {
-            cli_error("class %d has %lld samples%s", c, (long long)own, own ? ": --per-class is more" : "; it needs one");
+            cli_error("class %d has %lld samples%s", c, (long long)own,
+                      own ? ": --per-class is more" : "; it needs one");
             free(first);
             return false;
         }
@@ -95,7 +99,8 @@ static dp_tensor *other_classes(dp_device *device, int classes)
     return others;
 }
 
-bool labelled_open(const train_run *run, dp_tensor *values, const int32_t *labels, int classes, int64_t per_class, labelled *l)
+bool labelled_open(const train_run *run, dp_tensor *values, const int32_t *labels, int classes,
+                   int64_t per_class, labelled *l)
 {
     const int64_t rows = dp_tensor_shape(values).dim[0];
     *l = (labelled){.values = dp_tensor_retain(values), .classes = classes};
@@ -144,7 +149,8 @@ dp_tensor *labelled_draw(const train_run *run, const labelled *l, int place, int
 static dp_tensor *pick(const train_run *run, const dp_tensor *table, int place, const dp_tensor *labels)
 {
     const int64_t count = dp_tensor_shape(labels).dim[0], columns = dp_tensor_shape(table).dim[1];
-    dp_tensor *lists = dp_gather_rows(run->device, table, labels), *at = train_randint(run, place, DP_SHAPE(count, 1), columns);
+    dp_tensor *lists = dp_gather_rows(run->device, table, labels),
+              *at = train_randint(run, place, DP_SHAPE(count, 1), columns);
     dp_tensor *picked = dp_gather(run->device, lists, at, 1), *flat = dp_reshape(picked, DP_SHAPE(count));
     dp_tensor_release(&lists);
     dp_tensor_release(&at);

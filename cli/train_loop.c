@@ -253,7 +253,7 @@ static int finish(loop *l)
         printf("%-18s %.6g\n", run->loss_name[k], l->last[k]);
     scores_print(&scores);
     printf("%s: checkpoint.safetensors, config.json, metrics.csv, metrics.jsonl, scores.csv, result.json%s\n", run->options.out,
-           run->model->draw ? ", samples.png" : "");
+           run->model->draw ? ", pictures" : "");
     return CLI_OK;
 }
 

@@ -70,6 +70,7 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_ATOM, false, {"norm", "P", "of distances: at least 1, or 0 for the largest component", .real = &o->norm, .least = 0, .most = 64}},
         {TRAIN_ATOM, false, {"sampling", "NAME", "pairs of sub-units: distinct, independent or all", .text = &o->sampling}},
         {TRAIN_ATOM, false, {"pairs", "N", "sub-unit pairs of a pair of samples, at most", .integer = &o->pairs, .least = 1, .most = 10000}},
+        {TRAIN_ATOM, false, {"normalise", NULL, "atom losses are divided by the number of their terms, as sums grow with the square of\nthe sub-units; not with --sampling all", .flag = &o->normalise}},
         {TRAIN_ATOM, false, {"temperature", "X", "of the contrastive losses", .real = &o->temperature, .least = 1e-3, .most = 1e3}},
         {TRAIN_ATOM, false, {"per-class", "N", "training samples of a class; 0: all", .integer = &o->per_class, .most = 1e9}},
         {TRAIN_ATOM, false, {"representation", "NAME", "what the loss sees of its layer: linear, before the activation, or activated", .text = &o->representation}},

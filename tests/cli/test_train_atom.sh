@@ -89,7 +89,7 @@ import struct
 def idx(name, dims, values):
     with open(name, "wb") as f:
         f.write(struct.pack(">BBBB", 0, 0, 8, len(dims)) + b"".join(struct.pack(">I", d) for d in dims) + bytes(values))
-for part, count in (("train", 24), ("t10k", 8)):
+for part, count in (("train", 24), ("t10k", 24)):
     images = [(255 if (x // 4 + (k % 3) * y // 4) % 2 else 0) for k in range(count) for y in range(28) for x in range(28)]
     idx(f"{part}-images-idx3-ubyte", (count, 28, 28), images)
     idx(f"{part}-labels-idx1-ubyte", (count,), [k % 3 for k in range(count)])
@@ -99,7 +99,7 @@ images="--data train-images-idx3-ubyte --samples 100"
 {
     resumes classify 1 3 --task classify $images --batch 4 --per-class 2 --augment flip --rate 1e-3
     holds classify.whole '0 <= s["accuracy"] <= 1 and "train_accuracy" in s'
-    refuse '2.: --per-class is more\|8 samples: --per-class is more' --task classify $images --per-class 9 --out x
+    refuse '8 samples: --per-class is more' --task classify $images --per-class 9 --out x
     resumes generate 1 2 --task generate $images --batch 4 --loss vq --codes 5 --rate 1e-3
     holds generate.whole 'all(math.isfinite(r[k]) for k in ("loss_g", "loss_d", "auxiliary"))'
     refuse 'generated ones do not have' --task generate $images --loss hinge1 --out y
