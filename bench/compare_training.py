@@ -20,8 +20,8 @@ import side_by_side
 from side_by_side import spread
 
 CASES = {
-    "points-64": {"batch": 64, "steps": 3000, "title": "MLP GAN 2-100-50-2, batch 64"},
-    "points-256": {"batch": 256, "steps": 2000, "title": "MLP GAN 2-100-50-2, batch 256"},
+    "points-64": {"batch": 64, "steps": 2000, "title": "MLP GAN 2-100-50-2, batch 64"},
+    "points-256": {"batch": 256, "steps": 1500, "title": "MLP GAN 2-100-50-2, batch 256"},
     "dcgan-64": {"batch": 64, "steps": 24, "title": "DCGAN 32 x 32, batch 64"},
 }
 EPS, EPS_STABILISER, FEATURES = 0.1, 0.8, 16

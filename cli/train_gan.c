@@ -202,6 +202,37 @@ static dp_tensor *add_penalty(train_run *run, int place, dp_tensor *loss, dp_ten
     return sum;
 }
 
+/* Real and generated points as one batch of twice the size: a network without batch statistics does not see the difference, and is gone
+ * through once instead of twice. */
+static dp_tensor *loss_of_both(train_run *run, dp_tensor *real, dp_tensor *fake)
+{
+    const gan_run *own = run->own;
+    dp_device *device = run->device;
+    const int64_t batch = run->options.batch;
+    dp_tensor *both = dp_empty(device, DP_F32, DP_SHAPE(2 * batch, 2)), *parts[2] = {dp_slice(both, 0, 0, batch, 1), dp_slice(both, 0, batch, 2 * batch, 1)};
+    dp_map_into(device, "x", DP_ARGS({"x", real}), &parts[0], 1);
+    dp_map_into(device, "x", DP_ARGS({"x", fake}), &parts[1], 1);
+    dp_tensor *features = dp_network_forward(own->d.network, both, true);
+    dp_tensor *loss = features ? dp_eieg_discriminator_loss_of(device, features, batch, &own->eieg) : NULL;
+    dp_tensor_release(&features);
+    dp_tensor_release(&parts[0]);
+    dp_tensor_release(&parts[1]);
+    dp_tensor_release(&both);
+    return loss;
+}
+
+static dp_tensor *discriminator_loss(train_run *run, int place, dp_tensor *real, dp_tensor *fake)
+{
+    const gan_run *own = run->own;
+    if (run->model->bit == TRAIN_EIEG_GAN && !run->data.images && !penalised(run))
+        return loss_of_both(run, real, fake);
+    dp_tensor *f = dp_network_forward(own->d.network, real, true), *g = dp_network_forward(own->d.network, fake, true);
+    dp_tensor *loss = f && g ? add_penalty(run, place, loss_of(run)->discriminator(run, f, g), real, fake) : NULL;
+    dp_tensor_release(&f);
+    dp_tensor_release(&g);
+    return loss;
+}
+
 static dp_status discriminator_step(train_run *run, int number)
 {
     gan_run *own = run->own;
@@ -210,14 +241,11 @@ static dp_status discriminator_step(train_run *run, int number)
     dp_grad_pause(run->device);
     dp_tensor *fake = gan_generate(run, own->g.network, z, true, NULL);
     dp_grad_resume(run->device);
-    dp_tensor *f = dp_network_forward(own->d.network, real, true), *g = dp_network_forward(own->d.network, fake, true);
-    dp_tensor *loss = f && g ? add_penalty(run, place + PLACE_MIX, loss_of(run)->discriminator(run, f, g), real, fake) : NULL;
+    dp_tensor *loss = real && fake ? discriminator_loss(run, place + PLACE_MIX, real, fake) : NULL;
     dp_status status = number == 0 ? train_report(run, 1, loss ? dp_detach(loss) : NULL) : DP_OK;
     if (status == DP_OK)
         status = trained_step(run->device, &own->d, dp_tensor_retain(loss));
     dp_tensor_release(&loss);
-    dp_tensor_release(&f);
-    dp_tensor_release(&g);
     dp_tensor_release(&fake);
     dp_tensor_release(&real);
     dp_tensor_release(&z);

@@ -19,6 +19,8 @@ typedef struct loop {
     double started, warm; /* seconds, at first_step and warm_step */
     int64_t warm_step;
     double ended;         /* seconds, at the last step */
+    dp_profile_entry kernel[MOST_KERNELS]; /* of the steps behind the warm-up */
+    size_t kernels;
     int64_t first_step;
     double last[TRAIN_MAX_LOSSES];
     const char *score_name[SCORES_MOST];
@@ -160,11 +162,10 @@ static bool warmed_up(loop *l)
 
 static void print_profile(const loop *l)
 {
-    dp_profile_entry entries[MOST_KERNELS];
-    const size_t count = dp_profile_list(l->run->device, entries, MOST_KERNELS);
+    const dp_profile_entry *entries = l->kernel;
     const double steps = (double)(l->run->step - l->warm_step);
     printf("%-28s %10s %12s %12s\n", "kernel", "a step", "us a step", "us each");
-    for (size_t k = 0; k < count && k < MOST_KERNELS; k++)
+    for (size_t k = 0; k < l->kernels && k < MOST_KERNELS; k++)
         printf("%-28s %10.1f %12.1f %12.2f\n", entries[k].kernel, (double)entries[k].launches / steps, 1e6 * entries[k].seconds / steps,
                1e6 * entries[k].seconds / (double)entries[k].launches);
 }
@@ -209,6 +210,10 @@ static bool run_steps(loop *l)
     cli_progress_end();
     dp_device_wait(run->device);
     l->ended = cli_seconds();
+    if (o->profile) {
+        l->kernels = dp_profile_list(run->device, l->kernel, MOST_KERNELS);
+        dp_profile(run->device, false);
+    }
     return train_ok(run, "step");
 }
 

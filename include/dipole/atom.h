@@ -49,7 +49,7 @@ typedef struct dp_atom_pairs_params {
 typedef struct dp_atom_pairs {
     dp_atom_pairs_params params; /* with the defaults filled in */
     int64_t batch, units, drawn; /* B, n, M */
-    dp_tensor *a, *b;            /* i32 [B]: the two samples of each pair */
+    dp_tensor *a, *b;            /* i32 [B]: the two samples of each pair; with DP_ATOM_SHIFT a is 0, 1, 2, ... and not looked at */
     dp_tensor *i, *j;            /* i32 [B, M]: sub-units of the one and of the other, with DP_ATOM_DISTINCT; else NULL */
     dp_tensor *step;             /* f32 [1]: the step they are of */
 } dp_atom_pairs;

@@ -60,6 +60,8 @@ DP_API dp_tensor *dp_eieg_generator_loss(dp_device *device, const dp_tensor *g, 
 /* L_D = -(S_ff + S_gg - 2 S_fg) + lambda L_stab(f) of features f of real points and g of generated ones: minimised by the
  * discriminator. */
 DP_API dp_tensor *dp_eieg_discriminator_loss(dp_device *device, const dp_tensor *f, const dp_tensor *g, const dp_eieg_params *params);
+/* The same where both came out of a network in one go: rows 0 .. real - 1 of `features`, [N + M, n] or [N + M], are f, the others g. */
+DP_API dp_tensor *dp_eieg_discriminator_loss_of(dp_device *device, const dp_tensor *features, int64_t real, const dp_eieg_params *params);
 
 /* Velocities of particles x, [N, n], among data y, [M, n], a new tensor of x's shape:
  *     v_i = attraction / M sum_j w(x_i - y_j) (y_j - x_i) + repulsion / N sum_j w(x_i - x_j) (x_i - x_j)

@@ -37,6 +37,12 @@ typedef struct dp__slice {
     dp_shape shape; /* of what is sliced */
 } dp__slice;
 
+/* y = f(x w^T + b); its inputs are x [rows, in], w, and b or NULL. */
+typedef struct dp__linear_params {
+    const char *derivative; /* static: what goes back through f, a formula of y, g and slope; NULL: f is the identity */
+    double slope;
+} dp__linear_params;
+
 /* y = f((x - mean) * inverse * scale + shift), with mean and inverse = rsqrt(variance + epsilon) of x itself over `axes`. Its inputs are
  * x, scale and shift (either may be NULL; they broadcast to x), mean and inverse; the last two only save computing them again. */
 typedef struct dp__normalize_params {

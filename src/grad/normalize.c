@@ -49,16 +49,9 @@ static dp_status map(const rule *r, const char *formula, const dp_arg *more, int
     return dp_map_into(r->device, text, (dp_args){arg, args}, results, count);
 }
 
-/* Of images over all but the channels in two steps, as the forward pass does it. */
 static dp_tensor *reduce(const rule *r, const dp_tensor *x, dp_reduction reduction)
 {
-    const unsigned axes = r->params->axes, inner = axes & ~DP_AXIS(0);
-    if (!(axes & DP_AXIS(0)) || !inner || (axes & DP_AXIS(1)))
-        return dp_reduce(r->device, x, reduction, axes | DP_KEEP_AXES);
-    dp_tensor *images = dp_reduce(r->device, x, reduction, inner | DP_KEEP_AXES);
-    dp_tensor *all = images ? dp_reduce(r->device, images, reduction, DP_AXIS(0) | DP_KEEP_AXES) : NULL;
-    dp_tensor_release(&images);
-    return all;
+    return dp_reduce(r->device, x, reduction, r->params->axes | DP_KEEP_AXES);
 }
 
 /* mean and i of x, as recorded calls. */

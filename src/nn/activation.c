@@ -5,14 +5,16 @@
 
 /* Comparisons are so turned that a NaN passes. */
 static const struct {
-    const char *name, *formula, *derivative;
+    const char *name, *formula, *derivative, *backward;
 } kinds[DP_ACTIVATION_COUNT] = {
     [DP_ACTIVATION_NONE] = {"none", "z", "g"},
-    [DP_ACTIVATION_RELU] = {"relu", "select(z <= 0, 0, z)", "select(z <= 0, 0, g)"},
+    [DP_ACTIVATION_RELU] = {"relu", "select(z <= 0, 0, z)", "select(z <= 0, 0, g)",
+                             "select(y <= 0, 0, g)"},
     [DP_ACTIVATION_LEAKY_RELU] = {"leaky_relu", "select(z <= 0, slope * z, z)",
-                                  "select(z <= 0, slope * g, g)"},
-    [DP_ACTIVATION_TANH] = {"tanh", "tanh(z)", "y = tanh(z); g * (1 - y * y)"},
-    [DP_ACTIVATION_SIGMOID] = {"sigmoid", "sigmoid(z)", "y = sigmoid(z); g * y * (1 - y)"},
+                                  "select(z <= 0, slope * g, g)", "select(y <= 0, slope * g, g)"},
+    [DP_ACTIVATION_TANH] = {"tanh", "tanh(z)", "y = tanh(z); g * (1 - y * y)", "g * (1 - y * y)"},
+    [DP_ACTIVATION_SIGMOID] = {"sigmoid", "sigmoid(z)", "y = sigmoid(z); g * y * (1 - y)",
+                                "g * y * (1 - y)"},
     [DP_ACTIVATION_SOFTMAX] = {"softmax", NULL, NULL},
 };
 
@@ -29,6 +31,11 @@ const char *dp__activation_formula(dp_activation_kind kind)
 const char *dp__activation_derivative(dp_activation_kind kind)
 {
     return kinds[kind].derivative;
+}
+
+const char *dp__activation_backward(dp_activation_kind kind)
+{
+    return kinds[kind].backward;
 }
 
 dp_status dp__check_within(dp_device *device, const char *name, const char *what, double value, double low,

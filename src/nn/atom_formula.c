@@ -39,13 +39,12 @@ void dp__atom_radius_formula(dp__text *text, double norm, bool gradient)
     dp__text_add(text, gradient ? "select(k > 0, c * ng * g, c * ng * rho)" : "c * ng * rho");
 }
 
-/* What pairs of samples have in common: v, D with its gradient g, and whether D is above its least value. */
-static void add_distance(dp__text *text, double norm, char other)
+/* What pairs of samples have in common: D with its gradient g, whether it is above its least value, and 1 / (D + R). */
+static void add_distance(dp__text *text, double norm)
 {
-    dp__text_add(text, "k = index(u[i]); v = select(k > 0, u[i] - w[%c], 0);", other);
+    dp__text_add(text, "k = index(u[i]); v = select(k > 0, u[i] - w[j], 0);");
     add_norm(text, norm);
-    dp__text_add(text, "D = max(rho, 1e-6); inside = select(rho > 1e-6, 1, 0); far = 1 / (D + 0.5 * (r[i] + s[%c]));",
-                 other);
+    dp__text_add(text, "D = max(rho, 1e-6); inside = select(rho > 1e-6, 1, 0); far = 1 / (D + 0.5 * (r[i] + s[j]));");
 }
 
 static void add_to_sums(dp__text *text, const char *of)
@@ -58,7 +57,7 @@ static void add_to_sums(dp__text *text, const char *of)
 
 void dp__atom_closed_formula(dp__text *text, double norm, bool gradient, bool both)
 {
-    add_distance(text, norm, 'j');
+    add_distance(text, norm);
     dp__text_add(text, "near = 1 / D; like = t[i][0] * p[j][0] + t[i][1] * p[j][1];"
                        "unlike = t[i][0] * p[j][1] + t[i][1] * p[j][0];");
     if (!gradient) {
@@ -74,19 +73,10 @@ void dp__atom_closed_formula(dp__text *text, double norm, bool gradient, bool bo
     }
 }
 
-void dp__atom_drawn_formula(dp__text *text, double norm, bool gradient)
+void dp__atom_distance_formula(dp__text *text, double norm, bool gradient)
 {
-    add_distance(text, norm, 'i');
-    dp__text_add(text, "t = x[j] * y[j]; f = select(t < 0, far, 1 / D);");
-    dp__text_add(text, gradient ? "gd = -inside * t * f * f; gr = select(t < 0, -0.5 * t * f * f, 0);"
-                                  "t * f, c * select(k > 0, gd * g, gr), c * select(k > 0, -gd * g, gr)"
-                                : "t * f");
-}
-
-void dp__atom_charges_formula(dp__text *text, double norm)
-{
-    add_distance(text, norm, 'i');
-    dp__text_add(text, "f = c * select(x[j] * y[j] < 0, far, 1 / D); y[j] * f, x[j] * f");
+    add_distance(text, norm);
+    dp__text_add(text, gradient ? "1 / D, far, select(k > 0, inside * g, 0)" : "1 / D, far");
 }
 
 /* a is the gradient to the sample's row: to the radius in component 0, to the nucleus behind it. */

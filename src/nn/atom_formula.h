@@ -15,10 +15,8 @@ void dp__atom_radius_formula(dp__text *text, double norm, bool gradient);
 /* Of samples i and j: energy of all pairs of their sub-units, c times its gradients to i's row and sums, and with `both` to
  * j's. u, w: nuclei; r, s: radii; t, p: sums. The fourth of the sums' gradients is that to a charge of 0. */
 void dp__atom_closed_formula(dp__text *text, double norm, bool gradient, bool both);
-/* Of pair of samples i and pair of sub-units j, whose charges are x and y: energy, c times its gradients to both samples' rows. */
-void dp__atom_drawn_formula(dp__text *text, double norm, bool gradient);
-/* The same pairs: c times the gradients to x and to y. */
-void dp__atom_charges_formula(dp__text *text, double norm);
+/* Of samples i and j: 1 / D, 1 / (D + R), and the gradient of D by i's nucleus. */
+void dp__atom_distance_formula(dp__text *text, double norm, bool gradient);
 /* The gradient to sub-unit e[i] from those to its sample's row (a) and sums (b; or to its charge). c = 1 / n, cc and cp: factors
  * of the two regularisers, third: 2 n / 3. */
 void dp__atom_gradient_formula(dp__text *text, double norm, dp__atom_force force);

@@ -53,10 +53,11 @@ static void drop(met *m)
         dp_tensor_release(&m->results[k]);
 }
 
-static dp_status pick(const dp__atoms *a, const dp_tensor *from, int side, dp_tensor **result)
+static dp_status pick(const dp__atoms *a, dp_tensor *from, int side, dp_tensor **result)
 {
     const dp_atom_pairs *pairs = a->params.pairs;
-    *result = dp_gather_rows(a->device, from, side == 0 ? pairs->a : pairs->b);
+    const bool in_order = side == 0 && pairs->params.pairing == DP_ATOM_SHIFT; /* pair b has sample b */
+    *result = in_order ? dp_tensor_retain(from) : dp_gather_rows(a->device, from, side == 0 ? pairs->a : pairs->b);
     return dp__made(a->device, *result);
 }
 
@@ -64,8 +65,9 @@ static dp_status pick(const dp__atoms *a, const dp_tensor *from, int side, dp_te
 static dp_status give_back(const dp__atoms *a, dp_tensor *of_a, dp_tensor *of_b, dp_tensor **result)
 {
     const dp_atom_pairs *pairs = a->params.pairs;
-    dp_tensor *x = dp_scatter_add_rows(a->device, of_a, pairs->a, a->batch),
-              *y = dp_scatter_add_rows(a->device, of_b, pairs->b, a->batch);
+    const bool in_order = pairs->params.pairing == DP_ATOM_SHIFT;
+    dp_tensor *x = in_order ? dp_tensor_retain(of_a) : dp_scatter_add_rows(a->device, of_a, pairs->a, a->batch);
+    dp_tensor *y = dp_scatter_add_rows(a->device, of_b, pairs->b, a->batch);
     const dp_arg args[] = {{"x", x, 0}, {"y", y, 0}};
     if (x && y)
         *result = dp_map(a->device, "x + y", (dp_args){args, 2});
@@ -107,7 +109,7 @@ static dp_tensor *units_of(const dp__atoms *a, int side)
                          (dp_shape){2, {a->batch, pairs->drawn}}, a->units);
 }
 
-static dp_status pick_charges_of(const dp__atoms *a, met *m, const dp_tensor *charges, int side)
+static dp_status pick_charges_of(const dp__atoms *a, met *m, dp_tensor *charges, int side)
 {
     dp_tensor *rows = NULL;
     m->index[side] = units_of(a, side);
@@ -144,23 +146,73 @@ static dp_status give_charges_back(dp__atoms *a, const met *m, dp_tensor *const 
     return status;
 }
 
+/* Of pairs of samples: 1 / D, 1 / (D + R), and the gradient of D. The rest needs these and the charges alone. */
+enum { NEAR, FAR, TOWARD };
+
+static dp_status find_distances(const dp__atoms *a, met *m)
+{
+    const dp_arg args[] = {{"u", m->nuclei[0], 0}, {"w", m->nuclei[1], 0}, {"r", m->radii[0], 0}, {"s", m->radii[1], 0}};
+    dp__text text = {0};
+    dp__atom_distance_formula(&text, a->params.norm, a->gradient);
+    return dp__atom_run(a, &text, DP_SUM_J, (dp_args){args, 4}, true, m->results, a->gradient ? 3 : 2);
+}
+
+/* The energy, and the sums of products of like and of unlike charges. */
+static dp_status add_charges(dp__atoms *a, const met *m, dp_tensor *products[2])
+{
+    const dp_arg args[] = {{"n", m->results[NEAR], 0}, {"f", m->results[FAR], 0},
+                           {"x", m->charges[0], 0},    {"y", m->charges[1], 0}};
+    dp__text text = {0};
+    dp_tensor *results[3] = {NULL, NULL, NULL};
+    dp__text_add(&text, "t = x[j] * y[j]; t * select(t < 0, f[i], n[i])%s", a->gradient ? ", max(t, 0), max(-t, 0)" : "");
+    const dp_status status =
+        dp__atom_run(a, &text, DP_SUM_J, (dp_args){args, 4}, true, results, a->gradient ? 3 : 1);
+    a->energy = results[0];
+    products[0] = results[1];
+    products[1] = results[2];
+    return status;
+}
+
+/* The gradients to both samples' rows. */
+static dp_status find_rows(const dp__atoms *a, const met *m, dp_tensor *const products[2], dp_tensor *rows[2])
+{
+    const dp_arg args[] = {{"g", m->results[TOWARD], 0}, {"n", m->results[NEAR], 0}, {"f", m->results[FAR], 0},
+                           {"l", products[0], 0},        {"v", products[1], 0},      {"c", NULL, scale(a)}};
+    dp__text text = {0};
+    dp__text_add(&text, "k = index(g[i]); gr = 0.5 * v[j] * f[i] * f[i]; gd = 2 * gr - l[j] * n[i] * n[i];"
+                        "c * select(k > 0, gd * g[i], gr), c * select(k > 0, -gd * g[i], gr)");
+    return dp__atom_run(a, &text, DP_SUM_J, (dp_args){args, 6}, true, rows, 2);
+}
+
+static dp_status find_charges(const dp__atoms *a, const met *m, dp_tensor *parts[2])
+{
+    const dp_arg args[] = {{"n", m->results[NEAR], 0}, {"f", m->results[FAR], 0}, {"x", m->charges[0], 0},
+                           {"y", m->charges[1], 0},    {"c", NULL, scale(a)}};
+    dp__text text = {0};
+    dp__text_add(&text, "h = c * select(x[j] * y[j] < 0, f[i], n[i]); y[j] * h, x[j] * h");
+    return dp__atom_run(a, &text, DP_SUM_I, (dp_args){args, 5}, true, parts, 2);
+}
+
 static dp_status meet_drawn(dp__atoms *a, met *m)
 {
-    DP_CHECK(pick_charges(a, m));
-    const dp_arg args[] = {{"u", m->nuclei[0], 0},  {"w", m->nuclei[1], 0},  {"r", m->radii[0], 0},
-                           {"s", m->radii[1], 0},   {"x", m->charges[0], 0}, {"y", m->charges[1], 0},
-                           {"c", NULL, scale(a)}};
-    dp__text text = {0}, charges = {0};
-    dp__atom_drawn_formula(&text, a->params.norm, a->gradient);
-    DP_CHECK(dp__atom_run(a, &text, DP_SUM_J, (dp_args){args, a->gradient ? 7 : 6}, true, m->results,
-                          a->gradient ? 3 : 1));
-    a->energy = dp_tensor_retain(m->results[0]);
-    if (!a->gradient)
-        return DP_OK;
-    DP_CHECK(give_back(a, m->results[1], m->results[2], &a->to_row));
-    dp__atom_charges_formula(&charges, a->params.norm);
-    DP_CHECK(dp__atom_run(a, &charges, DP_SUM_I, (dp_args){args, 7}, true, &m->results[3], 2));
-    return give_charges_back(a, m, &m->results[3]);
+    dp_tensor *made[6] = {NULL}, **const products = made, **const rows = made + 2, **const parts = made + 4;
+    dp_status status = pick_charges(a, m);
+    if (status == DP_OK)
+        status = find_distances(a, m);
+    if (status == DP_OK)
+        status = add_charges(a, m, products);
+    if (status == DP_OK && a->gradient) {
+        status = find_rows(a, m, products, rows);
+        if (status == DP_OK)
+            status = give_back(a, rows[0], rows[1], &a->to_row);
+        if (status == DP_OK)
+            status = find_charges(a, m, parts);
+        if (status == DP_OK)
+            status = give_charges_back(a, m, parts);
+    }
+    for (size_t k = 0; k < DP_COUNT(made); k++)
+        dp_tensor_release(&made[k]);
+    return status;
 }
 
 dp_status dp__atom_meet_pairs(dp__atoms *a)

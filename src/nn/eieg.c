@@ -10,7 +10,7 @@
 typedef struct eieg {
     dp_device *device;
     const char *name, *names[2]; /* of the call and its sets */
-    const dp_tensor *set[2];
+    const dp_tensor *set[2], *both; /* both: the sets as one, x before y; NULL: they are two */
     bool wanted[2];
     double rows[2];
     dp_eieg_params params;
@@ -40,7 +40,7 @@ static dp_status check_sets(eieg *e)
                             "%s: %s has shape %s: [N, n] or [N] with a point at least is allowed", e->name, e->names[k],
                             dp__shape_text(shape, text));
         e->rows[k] = (double)shape->dim[0];
-        e->wanted[k] = dp__recording(e->device, &e->set[k], 1);
+        e->wanted[k] = dp__recording(e->device, e->both ? &e->both : &e->set[k], 1);
     }
     const dp_shape *x = &e->set[0]->shape, *y = &e->set[1]->shape;
     if (x->rank != y->rank || (x->rank == 2 && x->dim[1] != y->dim[1]))
@@ -207,10 +207,10 @@ static dp_status join(const eieg *e, dp_tensor **points, dp_tensor **signs)
     dp_shape shape = e->set[0]->shape;
     const int64_t n = shape.dim[0];
     shape.dim[0] += e->set[1]->shape.dim[0];
-    *points = dp_empty(e->device, DP_F32, shape);
+    *points = e->both ? dp_tensor_retain((dp_tensor *)e->both) : dp_empty(e->device, DP_F32, shape);
     *signs = dp_full(e->device, DP_F32, (dp_shape){1, {shape.dim[0]}}, 1);
     dp_status status = *points && *signs ? DP_OK : dp_failed(e->device);
-    for (int k = 0; k < 2 && status == DP_OK; k++) {
+    for (int k = 0; k < 2 && status == DP_OK && !e->both; k++) {
         const dp_arg args[] = {{"x", e->set[k], 0}};
         dp_tensor *part = dp_slice(*points, 0, k == 0 ? 0 : n, k == 0 ? n : shape.dim[0], 1);
         status = part ? dp_map_into(e->device, "x", (dp_args){args, 1}, &part, 1) : dp_failed(e->device);
@@ -259,7 +259,9 @@ static dp_status both_move(eieg *e)
         e->value = dp_reduce(e->device, results[0], DP_SUM, DP_ALL_AXES);
         status = dp__made(e->device, e->value);
     }
-    for (int k = 0; k < 2 && status == DP_OK; k++)
+    if (e->both && e->wanted[0])
+        e->gradient[0] = dp_tensor_retain(results[1]);
+    for (int k = 0; k < 2 && status == DP_OK && !e->both; k++)
         if (e->wanted[k]) {
             e->gradient[k] = dp_slice(results[1], 0, k == 0 ? 0 : n, k == 0 ? n : n + m, 1);
             status = dp__made(e->device, e->gradient[k]);
@@ -295,7 +297,7 @@ static dp_tensor *compute(eieg *e, const dp_tensor *x, const dp_tensor *y, const
         status = add_diagonal(e);
     dp__record_resume(e->device);
     if (status == DP_OK)
-        return dp__given(e->value, e->set, e->gradient, 2);
+        return e->both ? dp__given(e->value, &e->both, e->gradient, 1) : dp__given(e->value, e->set, e->gradient, 2);
     dp_tensor_release(&e->value);
     dp_tensor_release(&e->gradient[0]);
     dp_tensor_release(&e->gradient[1]);
@@ -323,6 +325,29 @@ dp_tensor *dp_eieg_discriminator_loss(dp_device *device, const dp_tensor *f, con
     e.stabiliser[0] = 1;
     e.stabiliser[1] = params && params->stabilise_generated ? 1 : 0;
     return compute(&e, f, g, params);
+}
+
+dp_tensor *dp_eieg_discriminator_loss_of(dp_device *device, const dp_tensor *features, int64_t real,
+                                         const dp_eieg_params *params)
+{
+    eieg e = {.device = device, .name = "eieg_discriminator_loss_of", .names = {"f", "g"}, .both = features, .self = {-1, -1}, .cross = 2};
+    e.stabiliser[0] = 1;
+    e.stabiliser[1] = params && params->stabilise_generated ? 1 : 0;
+    if (dp__check_device(device) != DP_OK || dp__check_dtype(device, features, "features", DP_F32) != DP_OK)
+        return NULL;
+    const int64_t rows = features->shape.rank > 0 ? features->shape.dim[0] : 0;
+    if (real < 1 || real >= rows) {
+        dp__fail(device, DP_ERROR_ARGUMENT, "%s: real is %lld of %lld rows: 1 to %lld is allowed", e.name, (long long)real,
+                 (long long)rows, (long long)rows - 1);
+        return NULL;
+    }
+    dp__record_pause(device);
+    dp_tensor *f = dp_slice((dp_tensor *)features, 0, 0, real, 1), *g = dp_slice((dp_tensor *)features, 0, real, rows, 1);
+    dp__record_resume(device);
+    dp_tensor *loss = f && g ? compute(&e, f, g, params) : NULL;
+    dp_tensor_release(&f);
+    dp_tensor_release(&g);
+    return loss;
 }
 
 dp_tensor *dp_eieg_flow_velocity(dp_device *device, const dp_tensor *x, const dp_tensor *y, double s, double eps,

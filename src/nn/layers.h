@@ -11,6 +11,8 @@
  * SOFTMAX has none: NULL. */
 const char *dp__activation_formula(dp_activation_kind kind);
 const char *dp__activation_derivative(dp_activation_kind kind);
+/* The same as a formula of the activation's result y instead of z; NULL for NONE and SOFTMAX. */
+const char *dp__activation_backward(dp_activation_kind kind);
 /* `kind` in the enum, `slope` 0 or more and finite, and SOFTMAX only where `any`. */
 dp_status dp__check_activation(dp_device *device, const char *name, dp_activation_kind kind, double slope,
                                bool any);

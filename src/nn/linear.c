@@ -35,7 +35,12 @@ dp_tensor *dp__linear(dp_device *device, const dp_tensor *x, const dp_tensor *w,
     dp_matmul_params product = {.transpose_b = true};
     product.epilogue = dp__activation_epilogue(b, kind, slope, text, arg, &product.epilogue_args);
     dp_tensor *flat = dp__in_shape(device, x, (dp_shape){2, {rows, in}});
+    dp__record_pause(device);
     dp_tensor *y = flat ? dp_matmul(device, flat, w, &product) : NULL;
+    dp__record_resume(device);
+    const dp__linear_params params = {dp__activation_backward(kind), slope};
+    y = dp__record(y, &(dp__record_call){.rule = DP__RULE_linear, .inputs = {flat, w, b}, .input_count = 3, .params = &params,
+                                         .bytes = sizeof params});
     dp_tensor *shaped = dp__in_shape(device, y, result);
     dp_tensor_release(&flat);
     dp_tensor_release(&y);

@@ -39,17 +39,9 @@ static dp_tensor *apply(const normalization *n, const dp_tensor *mean, const dp_
     return dp_map(n->device, text, (dp_args){arg, count});
 }
 
-/* Of images over all but the channels: each image's rows first, which lie one behind the other, then the
- * images. That is several times as fast as all at once where kernels read vectors. */
 static dp_tensor *mean(const normalization *n, const dp_tensor *x)
 {
-    const unsigned inner = n->params.axes & ~DP_AXIS(0);
-    if (!(n->params.axes & DP_AXIS(0)) || !inner || (n->params.axes & DP_AXIS(1)))
-        return dp_reduce(n->device, x, DP_MEAN, n->params.axes | DP_KEEP_AXES);
-    dp_tensor *images = dp_reduce(n->device, x, DP_MEAN, inner | DP_KEEP_AXES);
-    dp_tensor *all = images ? dp_reduce(n->device, images, DP_MEAN, DP_AXIS(0) | DP_KEEP_AXES) : NULL;
-    dp_tensor_release(&images);
-    return all;
+    return dp_reduce(n->device, x, DP_MEAN, n->params.axes | DP_KEEP_AXES);
 }
 
 /* The mean first, then that of squares of differences: no cancellation. Axes are kept. */
