@@ -36,7 +36,7 @@ typedef struct train_options {
     bool no_self;
     const char *latent;
     /* with a discriminator */
-    int64_t feature_dim, d_steps;
+    int64_t feature_dim, d_steps, d_batch;
     const char *stabiliser;
     double lambda, eps_stabiliser, penalty;
     /* particles */

@@ -22,6 +22,7 @@ static void settle(train_options *o)
     o->beta1 = o->beta1 >= 0 ? o->beta1 : 0.5;
     o->steps = o->steps ? o->steps : 23438; /* 25 epochs of 60,000 images */
     o->d_steps = 1;
+    o->d_batch = o->batch;
 }
 
 static dp_tensor *generate(train_run *run, dp_network *generator, dp_tensor *z)

@@ -60,7 +60,7 @@ static bool open_augment(train_run *run, classifier *c, dp_shape shape)
 bool classifier_open(train_run *run, classifier *c, dp_network *network, int linear, int64_t units,
                      dp_tensor *values, const int32_t *labels, int classes)
 {
-    if (!trained_open(run, "classifier", network, run->options.rate, &c->net))
+    if (!trained_open(run, "classifier", network, run->options.rate, 1, &c->net))
         return false;
     c->first = train_representation(run, linear);
     if (c->first < 0)

@@ -155,16 +155,20 @@ static bool open_images(dp_device *device, int64_t side, int64_t limit, train_da
     return done;
 }
 
-bool train_data_open(dp_device *device, const char *name, int64_t side, int64_t limit, uint64_t seed, train_data *data)
+bool train_data_is_points(const char *name)
 {
     float none[2];
+    return name && dp_points_sample(name, 0, 0, none, NULL, 0) == DP_OK;
+}
+
+bool train_data_open(dp_device *device, const char *name, int64_t side, int64_t limit, uint64_t seed, train_data *data)
+{
     *data = (train_data){.name = name};
     if (!name || !*name) {
         cli_error("--data: needs a name or a path");
         return false;
     }
-    const bool known = dp_points_sample(name, 0, 0, none, NULL, 0) == DP_OK;
-    return known ? open_points(device, seed, data) : open_images(device, side, limit, data);
+    return train_data_is_points(name) ? open_points(device, seed, data) : open_images(device, side, limit, data);
 }
 
 void train_data_close(train_data *data)

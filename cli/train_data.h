@@ -26,6 +26,8 @@ typedef struct train_data {
  * the held-out part is drawn with another seed; of files it is the last tenth, or the test files that lie beside MNIST's.
  * False after a message. */
 bool train_data_open(dp_device *device, const char *name, int64_t side, int64_t limit, uint64_t seed, train_data *data);
+/* Whether it is the name of a distribution in the plane. */
+bool train_data_is_points(const char *name);
 void train_data_close(train_data *data);
 /* `count` rows at random, with replacement: a new tensor [count, ...]; labels (may be NULL) receives theirs. Inside of programs. */
 dp_tensor *train_data_draw(dp_device *device, const train_data *data, uint64_t seed, const dp_tensor *step, int64_t count,

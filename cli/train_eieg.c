@@ -17,18 +17,19 @@ typedef struct eieg_run {
 static void set_defaults(train_options *o)
 {
     o->data = "25gaussians";
-    o->steps = 16000;
+    o->steps = 150000;
     o->batch = 256;
     o->real_batch = 256;
-    o->rate = "1e-3";
-    o->beta1 = 0.5;
+    o->rate = "1e-6 + (3e-3 - 1e-6) * 0.5 * (1 + cos(pi * t / T))";
+    o->beta1 = 0.9;
     o->beta2 = 0.999;
+    o->average = 0.999;
     o->kernel = "capped";
     o->estimator = "V";
-    o->eps = "0.1";
+    o->eps = "0.3 * (1 / 3)^(t / T)";
     o->s = -1;
-    o->attraction = 1;
-    o->latent = "normal";
+    o->attraction = 1.2;
+    o->latent = "stratified";
     o->save_every = 5000;
 }
 
@@ -80,7 +81,7 @@ static bool create(train_run *run)
         return false;
     }
     if (!eieg_params(run, 2, &own->loss) ||
-        !trained_open(run, "generator", network_generator(run->device, &run->data, false, (uint64_t)o->seed), o->rate, &own->generator))
+        !trained_open(run, "generator", network_generator(run->device, &run->data, false, (uint64_t)o->seed), o->rate, 1, &own->generator))
         return false;
     run->loss_name[0] = "loss";
     run->losses = 1;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACE_NOISE_G = 1, PLACE_FIRST_D, PLACES_OF_D = 3, PLACE_NOISE = 0, PLACE_REAL, PLACE_MIX };
+enum { PLACE_NOISE_G = 1, PLACE_FIRST_D, PLACES_OF_D = 4, PLACE_NOISE = 0, PLACE_REAL, PLACE_MIX, PLACE_DIRECTION };
 
 /* The loss of the discriminator from its outputs for real and generated samples; the generator's from that for generated ones and, where
  * `real` is set, real ones. */
@@ -98,6 +98,12 @@ static const gan_loss *loss_of(const train_run *run)
     }
 }
 
+/* The discriminator gives a vector of features, not one number. */
+static bool has_features(const train_run *run)
+{
+    return run->model->bit == TRAIN_EIEG_GAN || run->model->bit == TRAIN_MMD_GAN;
+}
+
 static bool penalised(const train_run *run)
 {
     return run->options.penalty > 0;
@@ -105,17 +111,16 @@ static bool penalised(const train_run *run)
 
 bool gan_open(train_run *run)
 {
-    static const float bandwidths[] = {1, 2, 4, 8, 16}; /* Li et al. 2017, section 5 */
+    static const float bandwidths[] = {1, 2, 4, 8, 16}, of_points[] = {0.1f, 0.2f, 0.4f, 0.8f, 1.6f}; /* Li et al. 2017, section 5 */
     gan_run *own = run->own;
     const train_options *o = &run->options;
     const uint64_t seed = (uint64_t)o->seed;
-    const bool features = run->model->bit == TRAIN_EIEG_GAN || run->model->bit == TRAIN_MMD_GAN;
     if ((run->model->bit == TRAIN_EIEG_GAN && !eieg_params(run, o->feature_dim, &own->eieg)) || !train_check_formula(run, "rate-d", o->rate_d) ||
-        !trained_open(run, "generator", network_generator(run->device, &run->data, own->apart, seed), o->rate, &own->g) ||
-        !trained_open(run, "discriminator", network_discriminator(run->device, &run->data, features ? o->feature_dim : 1, penalised(run), seed + 1),
-                      o->rate_d, &own->d))
+        !trained_open(run, "generator", network_generator(run->device, &run->data, own->apart, seed), o->rate, 1, &own->g) ||
+        !trained_open(run, "discriminator", network_discriminator(run->device, &run->data, has_features(run) ? o->feature_dim : 1, penalised(run), seed + 1),
+                      o->rate_d, o->d_steps, &own->d))
         return false;
-    own->bandwidths = dp_from(run->device, DP_F32, DP_SHAPE(CLI_COUNT(bandwidths)), bandwidths);
+    own->bandwidths = dp_from(run->device, DP_F32, DP_SHAPE(CLI_COUNT(bandwidths)), run->data.images ? bandwidths : of_points);
     run->loss_name[0] = "loss_g";
     run->loss_name[1] = "loss_d";
     run->losses = 2;
@@ -161,21 +166,49 @@ dp_tensor *gan_generate(train_run *run, dp_network *network, dp_tensor *z, bool 
     return x;
 }
 
-/* (|d sum D / dx| - 1)^2, its mean over points between real and generated ones (Gulrajani et al. 2017, eq. 3). */
+/* Points of the penalty: between real and generated ones for a critic (Gulrajani et al. 2017), for a feature map either of the two. */
+static dp_tensor *penalty_points(train_run *run, int place, dp_tensor *real, dp_tensor *fake)
+{
+    const dp_shape shape = dp_tensor_shape(real), one = {shape.rank, {shape.dim[0], 1, 1, 1, 1, 1, 1, 1}};
+    dp_tensor *u = train_uniform(run, place, one);
+    dp_tensor *mixed = dp_map(run->device, has_features(run) ? "select(u < 0.5, x, y)" : "u * x + (1 - u) * y",
+                              DP_ARGS({"u", u}, {"x", real}, {"y", fake}));
+    dp_tensor *x = mixed ? dp_detach(mixed) : NULL;
+    dp_require_grad(x);
+    dp_tensor_release(&mixed);
+    dp_tensor_release(&u);
+    return x;
+}
+
+/* The sum over points of v . D(x), with a unit vector v for each, drawn at random; of a critic of one output the sum of D(x). */
+static dp_tensor *directional_sum(train_run *run, int place, dp_tensor *out)
+{
+    dp_device *device = run->device;
+    if (!has_features(run))
+        return dp_reduce(device, out, DP_SUM, DP_ALL_AXES);
+    dp_tensor *n = train_normal(run, place, dp_tensor_shape(out)), *squares = dp_map(device, "n * n", DP_ARGS({"n", n}));
+    dp_tensor *length = dp_reduce(device, squares, DP_SUM, DP_AXIS(1) | DP_KEEP_AXES);
+    dp_tensor *products = dp_map(device, "x * n * rsqrt(max(l, 1e-30))", DP_ARGS({"x", out}, {"n", n}, {"l", length}));
+    dp_tensor *sum = dp_reduce(device, products, DP_SUM, DP_ALL_AXES);
+    dp_tensor_release(&n);
+    dp_tensor_release(&squares);
+    dp_tensor_release(&length);
+    dp_tensor_release(&products);
+    return sum;
+}
+
+/* The mean of (|d (v . D) / dx| - 1)^2: for a critic the gradient penalty of Gulrajani et al. 2017, eq. 3; for a feature map it keeps
+ * distances, whichever direction v of the features is looked at. */
 static dp_tensor *gradient_penalty(train_run *run, int place, dp_tensor *real, dp_tensor *fake)
 {
     gan_run *own = run->own;
     dp_device *device = run->device;
-    const dp_shape shape = dp_tensor_shape(real);
-    dp_shape one = {shape.rank, {shape.dim[0], 1, 1, 1, 1, 1, 1, 1}};
-    dp_tensor *u = train_uniform(run, place, one), *gradient = NULL;
-    dp_tensor *mixed = dp_map(device, "u * x + (1 - u) * y", DP_ARGS({"u", u}, {"x", real}, {"y", fake}));
-    dp_tensor *x = mixed ? dp_detach(mixed) : NULL, *loss = NULL;
-    dp_require_grad(x);
-    dp_tensor *out = dp_network_forward(own->d.network, x, true), *sum = out ? dp_reduce(device, out, DP_SUM, DP_ALL_AXES) : NULL;
+    dp_tensor *x = penalty_points(run, place, real, fake), *gradient = NULL, *loss = NULL;
+    dp_tensor *out = x ? dp_network_forward(own->d.network, x, true) : NULL, *sum = out ? directional_sum(run, place + 1, out) : NULL;
     if (sum && dp_gradients(sum, NULL, &x, 1, DP_GRADIENT_RECORD, &gradient) == DP_OK) {
+        const int rank = dp_tensor_shape(x).rank;
         dp_tensor *squares = dp_map(device, "g * g", DP_ARGS({"g", gradient}));
-        dp_tensor *norms = dp_reduce(device, squares, DP_SUM, DP_ALL_AXES & ~DP_AXIS(0) & ((1u << shape.rank) - 1));
+        dp_tensor *norms = dp_reduce(device, squares, DP_SUM, DP_ALL_AXES & ~DP_AXIS(0) & ((1u << rank) - 1));
         dp_tensor *errors = dp_map(device, "p * (sqrt(n) - 1)^2", DP_ARGS({"n", norms}, {.name = "p", .scalar = run->options.penalty}));
         loss = dp_reduce(device, errors, DP_MEAN, DP_ALL_AXES);
         dp_tensor_release(&squares);
@@ -186,8 +219,6 @@ static dp_tensor *gradient_penalty(train_run *run, int place, dp_tensor *real, d
     dp_tensor_release(&sum);
     dp_tensor_release(&out);
     dp_tensor_release(&x);
-    dp_tensor_release(&mixed);
-    dp_tensor_release(&u);
     return loss;
 }
 
@@ -208,7 +239,7 @@ static dp_tensor *loss_of_both(train_run *run, dp_tensor *real, dp_tensor *fake)
 {
     const gan_run *own = run->own;
     dp_device *device = run->device;
-    const int64_t batch = run->options.batch;
+    const int64_t batch = run->options.d_batch;
     dp_tensor *both = dp_empty(device, DP_F32, DP_SHAPE(2 * batch, 2)), *parts[2] = {dp_slice(both, 0, 0, batch, 1), dp_slice(both, 0, batch, 2 * batch, 1)};
     dp_map_into(device, "x", DP_ARGS({"x", real}), &parts[0], 1);
     dp_map_into(device, "x", DP_ARGS({"x", fake}), &parts[1], 1);
@@ -224,8 +255,8 @@ static dp_tensor *loss_of_both(train_run *run, dp_tensor *real, dp_tensor *fake)
 static dp_tensor *discriminator_loss(train_run *run, int place, dp_tensor *real, dp_tensor *fake)
 {
     const gan_run *own = run->own;
-    if (run->model->bit == TRAIN_EIEG_GAN && !run->data.images && !penalised(run))
-        return loss_of_both(run, real, fake);
+    if (run->model->bit == TRAIN_EIEG_GAN && !run->data.images)
+        return add_penalty(run, place, loss_of_both(run, real, fake), real, fake);
     dp_tensor *f = dp_network_forward(own->d.network, real, true), *g = dp_network_forward(own->d.network, fake, true);
     dp_tensor *loss = f && g ? add_penalty(run, place, loss_of(run)->discriminator(run, f, g), real, fake) : NULL;
     dp_tensor_release(&f);
@@ -237,7 +268,7 @@ static dp_status discriminator_step(train_run *run, int number)
 {
     gan_run *own = run->own;
     const int place = PLACE_FIRST_D + number * PLACES_OF_D;
-    dp_tensor *real = train_real(run, place + PLACE_REAL, run->options.batch), *z = train_noise(run, place + PLACE_NOISE, run->options.batch);
+    dp_tensor *real = train_real(run, place + PLACE_REAL, run->options.d_batch), *z = train_noise(run, place + PLACE_NOISE, run->options.d_batch);
     dp_grad_pause(run->device);
     dp_tensor *fake = gan_generate(run, own->g.network, z, true, NULL);
     dp_grad_resume(run->device);
@@ -290,7 +321,7 @@ dp_status gan_step(train_run *run)
 {
     gan_run *own = run->own;
     dp_status status = DP_OK;
-    own->eps = run->options.eps ? train_formula(run, run->options.eps) : NULL;
+    own->eps = run->options.eps && *run->options.eps ? train_formula(run, run->options.eps) : NULL;
     own->eieg.eps_tensor = own->eps;
     for (int k = 0; k < run->options.d_steps && status == DP_OK; k++)
         status = discriminator_step(run, k);
@@ -337,67 +368,87 @@ static void destroy(train_run *run)
     free(run->own);
 }
 
-static void common_defaults(train_options *o)
+/* What was not given: 0 or NULL, -1 where 0 means something. */
+static void set_defaults(train_options *o)
 {
     o->data = "25gaussians";
-    o->steps = 16000;
-    o->batch = 64;
-    o->beta1 = 0.5;
-    o->beta2 = 0.999;
     o->side = 32;
-    o->attraction = 1;
-    o->latent = "normal";
-    o->save_every = 2000;
-    o->feature_dim = 2;
-}
-
-static void eieg_defaults(train_options *o)
-{
-    common_defaults(o);
-    o->rate = "1e-4";
-    o->rate_d = "1e-5";
-    o->d_steps = 3;
+    o->save_every = -1;
+    o->beta1 = o->beta2 = o->penalty = o->average = o->lambda = -1;
     o->kernel = "capped";
     o->estimator = "V";
-    o->eps = "0.1";
     o->s = -1;
     o->stabiliser = "c";
-    o->lambda = 1;
     o->eps_stabiliser = 0.8;
 }
 
-static void gan_defaults(train_options *o)
+#define COSINE(from, to) to " + (" from " - " to ") * 0.5 * (1 + cos(pi * t / T))"
+
+typedef struct gan_defaults {
+    int64_t steps, batch, d_batch, d_steps, feature_dim, save_every;
+    const char *rate, *rate_d, *eps, *latent;
+    double beta1, beta2, penalty, average, attraction, lambda;
+} gan_defaults;
+
+/* Images: eieg-gan as its paper has it, the others as theirs or as DCGAN. Points: found by search; docs/results/25gaussians.md tells
+ * what each of them is worth. */
+enum { EIEG, LOG, WASSERSTEIN, MMD };
+static const gan_defaults image_defaults[] = {
+    [EIEG] = {3000, 64, 64, 3, 16, 500, "1e-4", "1e-5", "0.1", "normal", 0.5, 0.999, 0, 0, 1, 1},
+    [LOG] = {3000, 64, 64, 1, 1, 500, "2e-4", "2e-4", NULL, "normal", 0.5, 0.999, 0, 0, 1, 1},
+    [WASSERSTEIN] = {3000, 64, 64, 5, 1, 500, "1e-4", "1e-4", NULL, "normal", 0, 0.9, 10, 0, 1, 1},
+    [MMD] = {3000, 64, 64, 5, 16, 500, "1e-4", "1e-4", NULL, "normal", 0.5, 0.999, 1, 0, 1, 1},
+};
+static const gan_defaults point_defaults[] = {
+    [EIEG] = {120000, 256, 64, 3, 2, 5000, COSINE("3e-3", "1e-6"), COSINE("1e-3", "3e-7"), "0.3 * (1 / 3)^(t / T)", "stratified", 0.9, 0.999,
+              10, 0.999, 1.3, 1},
+    [LOG] = {40000, 256, 256, 1, 1, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.999, 0, 0.999, 1, 1},
+    [WASSERSTEIN] = {40000, 256, 64, 5, 1, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.9, 0.1, 0.999, 1, 1},
+    [MMD] = {40000, 256, 64, 3, 2, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.999, 1, 0.999, 1, 1},
+};
+
+static const char *text_or(const char *text, const char *other)
 {
-    common_defaults(o);
-    o->rate = o->rate_d = "2e-4";
-    o->d_steps = 1;
+    return text && *text ? text : other;
 }
 
-static void wgan_defaults(train_options *o)
+static void fill(train_options *o, const gan_defaults *d)
 {
-    common_defaults(o);
-    o->rate = o->rate_d = "1e-4";
-    o->beta1 = 0;
-    o->beta2 = 0.9;
-    o->d_steps = 5;
-    o->penalty = 10;
+    o->steps = o->steps ? o->steps : d->steps;
+    o->batch = o->batch ? o->batch : d->batch;
+    o->d_batch = o->d_batch ? o->d_batch : d->d_batch;
+    o->d_steps = o->d_steps ? o->d_steps : d->d_steps;
+    o->feature_dim = o->feature_dim ? o->feature_dim : d->feature_dim;
+    o->save_every = o->save_every >= 0 ? o->save_every : d->save_every;
+    o->rate = text_or(o->rate, d->rate);
+    o->rate_d = text_or(o->rate_d, d->rate_d);
+    o->eps = text_or(o->eps, d->eps);
+    o->latent = text_or(o->latent, d->latent);
+    o->beta1 = o->beta1 >= 0 ? o->beta1 : d->beta1;
+    o->beta2 = o->beta2 >= 0 ? o->beta2 : d->beta2;
+    o->penalty = o->penalty >= 0 ? o->penalty : d->penalty;
+    o->average = o->average >= 0 ? o->average : d->average;
+    o->attraction = o->attraction > 0 ? o->attraction : d->attraction;
+    o->lambda = o->lambda >= 0 ? o->lambda : d->lambda;
 }
 
-static void mmd_defaults(train_options *o)
-{
-    common_defaults(o);
-    o->rate = o->rate_d = "1e-4";
-    o->d_steps = 5;
-    o->penalty = 1;
-    o->feature_dim = 16;
-}
+#define SETTLE(name, kind)                                                                                                                \
+    static bool name(train_options *o)                                                                                                    \
+    {                                                                                                                                     \
+        fill(o, train_data_is_points(o->data) ? &point_defaults[kind] : &image_defaults[kind]);                                           \
+        return true;                                                                                                                      \
+    }
+SETTLE(settle_eieg, EIEG)
+SETTLE(settle_log, LOG)
+SETTLE(settle_wasserstein, WASSERSTEIN)
+SETTLE(settle_mmd, MMD)
 
-#define GAN_MODEL(variable, name_, bit_, defaults, text)                                                                                 \
-    const train_model variable = {.name = name_, .bit = bit_, .takes_data = true, .summary = text, .set_defaults = defaults, .create = create, .step = step, \
+#define GAN_MODEL(variable, name_, bit_, settle_, text)                                                                                 \
+    const train_model variable = {.name = name_, .bit = bit_, .takes_data = true, .summary = text, .set_defaults = set_defaults, .settle = settle_, .create = create, .step = step, \
                                   .score = score, .draw = draw, .destroy = destroy}
 
-GAN_MODEL(train_eieg_gan, "eieg-gan", TRAIN_EIEG_GAN, eieg_defaults,
+GAN_MODEL(train_eieg_gan, "eieg-gan", TRAIN_EIEG_GAN, settle_eieg,
           "Trains a generator against a feature map that drives the elastic interaction energy of real and\ngenerated features up.");
-GAN_MODEL(train_gan, "gan", TRAIN_GAN, gan_defaults, "Trains a generator against a discriminator with the losses of the first GAN.");
-GAN_MODEL(train_wgan_gp, "wgan-gp", TRAIN_WGAN_GP, wgan_defaults, "Trains a generator against a critic: WGAN with a gradient penalty.");
-GAN_MODEL(train_mmd_gan, "mmd-gan", TRAIN_MMD_GAN, mmd_defaults, "Trains a generator against a feature map that drives MMD^2 up, with a sum of Gaussians.");
+GAN_MODEL(train_gan, "gan", TRAIN_GAN, settle_log, "Trains a generator against a discriminator with the losses of the first GAN.");
+GAN_MODEL(train_wgan_gp, "wgan-gp", TRAIN_WGAN_GP, settle_wasserstein, "Trains a generator against a critic: WGAN with a gradient penalty.");
+GAN_MODEL(train_mmd_gan, "mmd-gan", TRAIN_MMD_GAN, settle_mmd, "Trains a generator against a feature map that drives MMD^2 up, with a sum of Gaussians.");

@@ -67,16 +67,16 @@ dp_network *network_discriminator(dp_device *device, const train_data *data, int
 }
 
 /* "T = 16000; FORMULA" */
-static const char *with_total(const train_run *run, const char *formula, char *text, size_t size)
+static const char *with_total(int64_t total, const char *formula, char *text, size_t size)
 {
-    snprintf(text, size, "T = %lld; %s", (long long)run->options.steps, formula);
+    snprintf(text, size, "T = %lld; %s", (long long)total, formula);
     return text;
 }
 
 dp_tensor *train_formula(const train_run *run, const char *formula)
 {
     char text[1024];
-    return dp_map(run->device, with_total(run, formula, text, sizeof text), DP_ARGS({"t", run->count}));
+    return dp_map(run->device, with_total(run->options.steps, formula, text, sizeof text), DP_ARGS({"t", run->count}));
 }
 
 bool train_check_formula(const train_run *run, const char *option, const char *formula)
@@ -110,9 +110,9 @@ static bool keep_all(train_run *run, const char *name, const trained *t)
     return kept;
 }
 
-static dp_optimizer_params adam_params(const train_run *run, const char *rate, char *schedule, size_t size)
+static dp_optimizer_params adam_params(const train_run *run, const char *rate, int64_t repeats, char *schedule, size_t size)
 {
-    return (dp_optimizer_params){.kind = DP_ADAM, .schedule = with_total(run, rate, schedule, size),
+    return (dp_optimizer_params){.kind = DP_ADAM, .schedule = with_total(run->options.steps * repeats, rate, schedule, size),
                                  .beta1 = run->options.beta1 > 0 ? run->options.beta1 : DP_ZERO,
                                  .beta2 = run->options.beta2 > 0 ? run->options.beta2 : DP_ZERO};
 }
@@ -120,11 +120,11 @@ static dp_optimizer_params adam_params(const train_run *run, const char *rate, c
 dp_optimizer *train_adam(const train_run *run, dp_tensor *const *parameters, const char *const *names, int count, const char *rate)
 {
     char schedule[1024];
-    const dp_optimizer_params params = adam_params(run, rate, schedule, sizeof schedule);
+    const dp_optimizer_params params = adam_params(run, rate, 1, schedule, sizeof schedule);
     return dp_optimizer_create(run->device, parameters, names, count, &params);
 }
 
-bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t)
+bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, int64_t repeats, trained *t)
 {
     char schedule[1024];
     *t = (trained){.network = network};
@@ -139,7 +139,7 @@ bool trained_open(train_run *run, const char *name, dp_network *network, const c
     for (int k = 0; k < t->count; k++)
         t->parameters[k] = dp_network_parameter(network, k);
     if (rate) {
-        const dp_optimizer_params params = adam_params(run, rate, schedule, sizeof schedule);
+        const dp_optimizer_params params = adam_params(run, rate, repeats, schedule, sizeof schedule);
         t->optimizer = dp_optimizer_of(network, &params);
     }
     return train_ok(run, name) && keep_all(run, name, t);

@@ -21,9 +21,9 @@ dp_network *network_discriminator(dp_device *device, const train_data *data, int
 /* The shape of the generator's input, without the batch axis. */
 dp_shape network_noise(const train_data *data);
 
-/* Adam of the run's options with this rate (a formula of t and T), and everything of both into the run's checkpoints. False after a
+/* Adam of the run's options with this rate (a formula of t and T), of `repeats` steps in each step of the run, and everything of both into the run's checkpoints. False after a
  * message; trained_close is due either way. */
-bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, trained *t);
+bool trained_open(train_run *run, const char *name, dp_network *network, const char *rate, int64_t repeats, trained *t);
 void trained_close(trained *t);
 /* The same for parameters of no network. NULL on failure (see train_ok). */
 dp_optimizer *train_adam(const train_run *run, dp_tensor *const *parameters, const char *const *names, int count, const char *rate);

@@ -43,7 +43,8 @@ same() {
 
 # Four numbers that differ in the last place are not compared: the models are small enough for the plain reference.
 small=(--device ref --batch 8 --samples 200 --log-every 5)
-eieg=(train eieg "${small[@]}" --real-batch 8)
+fixed=(--rate 1e-3 --eps 0.1) # not of T, the number of steps, which is another one where a run goes on
+eieg=(train eieg "${small[@]}" "${fixed[@]}" --real-batch 8)
 
 # Help and usage
 for model in eieg eieg-gan gan wgan-gp mmd-gan atom; do
@@ -55,11 +56,11 @@ expect 0 '^usage: dipole eval DIR' eval --help
 expect 2 'needs a model' train
 expect 2 '"nothing" is not a model' train nothing
 expect 2 'needs --out DIR' train eieg
-expect 2 -- '--steps: "0" is not an integer' train eieg --out a --steps 0
-expect 1 -- '--data: .*nothing.idx' train eieg --device ref --out a --data nothing.idx
-expect 1 -- '--rate: .*' train eieg --device ref --out a --rate 'x +'
-expect 1 -- '--kernel: "k" is not' train eieg --device ref --out a --kernel k
-expect 1 -- '--stabiliser: "k" is not' train eieg-gan --device ref --out a --stabiliser k
+expect 2 '--steps: "0" is not an integer' train eieg --out a --steps 0
+expect 1 '--data: .*nothing.idx' train eieg --device ref --out a --data nothing.idx
+expect 1 '--rate: .*' train eieg --device ref --out a --rate 'x +'
+expect 1 '--kernel: "k" is not' train eieg --device ref --out a --kernel k
+expect 1 '--stabiliser: "k" is not' train eieg-gan --device ref --out a --stabiliser k
 expect 1 'config.json' eval nothing
 
 # The same seed gives the same bits; another one does not.
@@ -75,7 +76,7 @@ report $? "metrics.csv has a row in five steps"
 
 # A run is not overwritten; one that ended goes on to more steps, and a killed one ends as if nothing had happened.
 expect 1 'has a run already' "${eieg[@]}" --out one --steps 40
-expect 2 -- '--batch: a run that goes on' "${eieg[@]}" --batch 9 --out one --resume --steps 40
+expect 2 '--batch: a run that goes on' "${eieg[@]}" --batch 9 --out one --resume --steps 40
 "${dipole}" "${eieg[@]}" --out killed --steps 4000 --save-every 7 >out 2>err &
 victim=$!
 for _ in $(seq 100); do
@@ -143,9 +144,11 @@ report $? "--config config.json repeats a run"
 
 # The other models take a few steps and go on.
 for model in eieg-gan gan wgan-gp mmd-gan; do
-    expect 0 'high_quality' train $model "${small[@]}" --out $model-whole --steps 6
-    expect 0 'high_quality' train $model "${small[@]}" --out $model --steps 3
-    expect 0 'high_quality' train $model "${small[@]}" --out $model --steps 6 --resume
+    options=("${small[@]}" --rate 1e-3 --rate-d 1e-3)
+    [ $model != eieg-gan ] || options+=(--eps 0.1)
+    expect 0 'high_quality' train $model "${options[@]}" --out $model-whole --steps 6
+    expect 0 'high_quality' train $model "${options[@]}" --out $model --steps 3
+    expect 0 'high_quality' train $model "${options[@]}" --out $model --steps 6 --resume
     cmp $model/checkpoint.safetensors $model-whole/checkpoint.safetensors >out 2>err
     report $? "$model resumed is $model"
 done
