@@ -101,15 +101,6 @@ dp_status dp__grad_pairwise_smallest(dp_device *device, const dp__history *call,
         "dp_gather_rows takes by their indices)");
 }
 
-dp_status dp__grad_loss(dp_device *device, const dp__history *call, dp_tensor *cotangent,
-                        dp_tensor **gradients)
-{
-    (void)call, (void)cotangent, (void)gradients;
-    return dp__fail(
-        device, DP_ERROR_UNSUPPORTED,
-        "backward: the losses of loss.h have first derivatives only, not with DP_GRADIENT_RECORD");
-}
-
 /* Second order: the rule of dp_pairwise_gradient. */
 
 typedef struct second {

@@ -11,11 +11,9 @@ enum { DP__MOST_GIVEN = 2 };
  * Returns it; NULL, with all released, where memory is out or value is NULL. */
 static inline dp_tensor *dp__given(dp_tensor *value, const dp_tensor *const *x, dp_tensor **gradients, int count)
 {
-    dp__record_call call = {.rule = DP__RULE_given, .input_count = 2 * count};
-    for (int k = 0; k < count; k++) {
+    dp__record_call call = {.rule = DP__RULE_given, .input_count = count, .fused = gradients};
+    for (int k = 0; k < count; k++)
         call.inputs[k] = x[k];
-        call.inputs[count + k] = gradients[k];
-    }
     value = dp__record(value, &call);
     for (int k = 0; k < count; k++)
         dp_tensor_release(&gradients[k]);

@@ -79,7 +79,7 @@ dp_status dp__loss_begin(dp__loss *loss, dp_device *device, const char *name, co
 /* The value with the gradients that its history keeps: copies of what the caller gets. */
 static dp_status record_value(dp__loss *loss)
 {
-    dp__record_call call = {.rule = DP__RULE_loss, .input_count = loss->count};
+    dp__record_call call = {.rule = DP__RULE_given, .input_count = loss->count};
     dp_tensor *fused[DP__LOSS_ROWS] = {NULL};
     bool whole = true;
     if (!loss->value || !dp__recording(loss->device, loss->rows, loss->count))

@@ -266,6 +266,19 @@ static dp_tensor *binary(dp_device *device, dp_tensor *const *x, int count, void
     return dp_binary_cross_entropy_with_logits(device, x[0], count > 1 ? x[1] : NULL, 0.75);
 }
 
+/* Two layers with the activation as a part of them, by their input. */
+static dp_tensor *layers(dp_device *device, dp_tensor *const *x, int count, void *context)
+{
+    (void)count;
+    const dp_activation_kind kind = *(const dp_activation_kind *)context;
+    const dp_layer table[] = {{.kind = DP_LAYER_LINEAR, .outputs = 4, .activation = kind, .slope = 0.2},
+                              {.kind = DP_LAYER_LINEAR, .outputs = 2, .activation = kind, .slope = 0.2}};
+    dp_network *network = dp_network_create(device, table, COUNT(table), DP_SHAPE(3), 7, NULL);
+    dp_tensor *y = dp_network_forward(network, x[0], true);
+    dp_network_destroy(&network);
+    return form(device, y);
+}
+
 static dp_tensor *mse(dp_device *device, dp_tensor *const *x, int count, void *context)
 {
     (void)count, (void)context;
@@ -343,6 +356,10 @@ static const int one_axis = 1, three_axes = 3;
 
 static const gradient_case cases[] = {
     {"linear", linear, NULL, 2, 3, {S(2, 3), S(4, 3), S(4)}, 8},
+    {"layers, relu", layers, &relu, 1, 1, {S(2, 3)}, 8},
+    {"layers, leaky_relu", layers, &leaky, 1, 1, {S(2, 3)}, 8},
+    {"layers, tanh", layers, &tangent, 2, 1, {S(2, 3)}, 8},
+    {"layers, sigmoid", layers, &sigmoid, 2, 1, {S(2, 3)}, 8},
     {"relu", activation, &relu, 1, 1, {S(6)}, 4},
     {"leaky_relu", activation, &leaky, 1, 1, {S(6)}, 4},
     {"tanh", activation, &tangent, 2, 1, {S(6)}, 8},
