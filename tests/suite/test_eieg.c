@@ -428,6 +428,59 @@ static void stability(dp_device *device)
 
 /* Wrong arguments. ------------------------------ */
 
+/* Reads both tensors and tells how far they are apart, relative to the largest; takes both over. */
+static double apart(dp_tensor *a, dp_tensor *b)
+{
+    float x[64], y[64];
+    double most = 0, largest = 1e-30;
+    const int64_t n = dp_tensor_size(a);
+    assert_non_null(a);
+    assert_true(n == dp_tensor_size(b) && n <= 64);
+    assert_int_equal(dp_read(a, x, (size_t)n * sizeof *x), DP_OK);
+    assert_int_equal(dp_read(b, y, (size_t)n * sizeof *y), DP_OK);
+    for (int64_t t = 0; t < n; t++) {
+        most = fmax(most, fabs((double)x[t] - (double)y[t]));
+        largest = fmax(largest, fabs((double)x[t]));
+    }
+    release((dp_tensor *[]){a, b}, 2);
+    return most / largest;
+}
+
+/* The discriminator's loss of features in one tensor is that of two; a cut-off on the device is that of the host; attraction is a factor of
+ * S_gr. */
+static void variants(dp_device *device)
+{
+    const dp_eieg_params p = {.eps = 0.25};
+    dp_tensor *f = points_x(device, 2), *g = points_y(device, 2);
+    const int64_t n = dp_tensor_shape(f).dim[0], m = dp_tensor_shape(g).dim[0];
+    dp_tensor *both = dp_empty(device, DP_F32, DP_SHAPE(n + m, 2)), *part[] = {dp_slice(both, 0, 0, n, 1), dp_slice(both, 0, n, n + m, 1)};
+    dp_map_into(device, "x", DP_ARGS({"x", f}), &part[0], 1);
+    dp_map_into(device, "x", DP_ARGS({"x", g}), &part[1], 1);
+    dp_tensor *x[] = {f, g}, *apart_gradients[2], *gradient = NULL;
+    for (int k = 0; k < 2; k++)
+        dp_require_grad(x[k]);
+    dp_require_grad(both);
+    dp_tensor *two = dp_eieg_discriminator_loss(device, f, g, &p), *one = dp_eieg_discriminator_loss_of(device, both, n, &p);
+    assert_int_equal(dp_gradients(two, NULL, x, 2, 0, apart_gradients), DP_OK);
+    assert_int_equal(dp_gradients(one, NULL, &both, 1, 0, &gradient), DP_OK);
+    assert_true(apart(two, one) == 0);
+    assert_true(apart(apart_gradients[0], dp_slice(gradient, 0, 0, n, 1)) == 0);
+    assert_true(apart(apart_gradients[1], dp_slice(gradient, 0, n, n + m, 1)) == 0);
+    dp_tensor *eps = dp_full(device, DP_F32, DP_SHAPE(1), 0.25);
+    assert_true(apart(dp_eieg_generator_loss(device, f, g, &p),
+                      dp_eieg_generator_loss(device, f, g, &(dp_eieg_params){.eps_tensor = eps})) <= 4 * 0x1p-23);
+    const double own = dp_item(dp_eieg_generator_loss(device, f, g, &(dp_eieg_params){.eps = 0.25, .attraction = 1e-6}));
+    const double whole = dp_item(dp_eieg_generator_loss(device, f, g, &p));
+    const double more = dp_item(dp_eieg_generator_loss(device, f, g, &(dp_eieg_params){.eps = 0.25, .attraction = 1.5}));
+    assert_true(fabs(more - (own + 1.5 * (whole - own))) <= 1e-5 * fabs(own)); /* 1e-6 of the attraction is in `own` */
+    assert_null(dp_eieg_discriminator_loss_of(device, both, n + m, &p));
+    suite_failed(device, DP_ERROR_ARGUMENT, "real is");
+    dp_tensor *pair = dp_full(device, DP_F32, DP_SHAPE(2), 1);
+    assert_null(dp_eieg_generator_loss(device, f, g, &(dp_eieg_params){.eps_tensor = pair}));
+    suite_failed(device, DP_ERROR_ARGUMENT, "eps_tensor");
+    release((dp_tensor *[]){f, g, both, part[0], part[1], gradient, eps, pair}, 8);
+}
+
 static void refused(dp_device *device, dp_tensor *result, const char *word)
 {
     assert_null(result);
@@ -471,7 +524,7 @@ static void wrong(dp_device *device)
 
 int main(void)
 {
-    static const suite_test tests[] = {{"golden values", golden_values}, {"flow", flow}, {"kernels", kernels}, {"gradients", gradients}, {"properties", properties},
+    static const suite_test tests[] = {{"golden values", golden_values}, {"flow", flow}, {"kernels", kernels}, {"gradients", gradients}, {"properties", properties}, {"variants", variants},
                                        {"definiteness", definiteness}, {"many dimensions", many_dimensions}, {"stability", stability},
                                        {"wrong arguments", wrong}};
     return suite_run("eieg", tests, sizeof tests / sizeof *tests);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/dipole-files-XXXXXX";
@@ -62,9 +63,24 @@ static void test_safetensors(dp_device *device)
         dp_tensor_release(&all[t]);
 }
 
+static void test_text(dp_device *device)
+{
+    char message[256], read[16] = "";
+    (void)device;
+    assert_int_equal(dp_text_write(path, "one\ntwo", message, sizeof message), DP_OK);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(read, 1, sizeof read - 1, file), 7);
+    fclose(file);
+    assert_string_equal(read, "one\ntwo");
+    assert_int_equal(dp_text_write(folder, "one", message, sizeof message), DP_ERROR_IO);
+    assert_non_null(strstr(message, folder));
+    assert_int_equal(dp_text_write(path, NULL, message, sizeof message), DP_ERROR_ARGUMENT);
+}
+
 int main(void)
 {
-    static const suite_test tests[] = {{"safetensors", test_safetensors}};
+    static const suite_test tests[] = {{"safetensors", test_safetensors}, {"text", test_text}};
     if (!mkdtemp(folder))
         return 1;
     snprintf(path, sizeof path, "%s/file", folder);
