@@ -2,36 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The command `dipole` from outside: help, exit statuses, messages, JSON, and the values of `distance` against a few lines of
 # Python that compute the same from the definitions. Usage: test_cli.sh PATH_OF_DIPOLE
-set -u
-dipole=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-unset DIPOLE_DEVICE
-passed=0
-failed=0
-
-report() { # report OK? NAME
-    if [ "$1" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok: $2"
-        sed 's/^/    stdout: /' out | head -5
-        sed 's/^/    stderr: /' err | head -5
-    fi
-}
-
-# expect STATUS PATTERN ARGUMENT...: exit status, and a pattern in stdout (status 0) or stderr.
-expect() {
-    local status=$1 pattern=$2 file=out
-    shift 2
-    "$dipole" "$@" >out 2>err
-    local got=$?
-    [ "$status" = 0 ] || file=err
-    [ "$got" = "$status" ] && grep -q -e "$pattern" "$file" && { [ "$status" = 0 ] || [ ! -s out ]; }
-    report $? "dipole $* (exit status $got, wanted $status and '$pattern')"
-}
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+strict=1
 
 # json EXPRESSION ARGUMENT...: the command succeeds, prints JSON, and the expression of `r` is true.
 json() {
@@ -374,5 +347,4 @@ if [ -c /dev/full ]; then
     report $? "a full disk (exit status $status)"
 fi
 
-echo "cli: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish "cli"

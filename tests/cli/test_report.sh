@@ -2,39 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # `dipole bench --suite` and `dipole bench report` from outside, on the reference alone: the fields of the file, the page and its
 # escapes, files that are wrong, interruption, energy. Usage: test_report.sh PATH_OF_DIPOLE
-set -u
-dipole=$(realpath "$1")
 here=$(realpath "$(dirname "$0")")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-unset DIPOLE_DEVICE
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
 export OCL_ICD_VENDORS=$folder VK_ICD_FILENAMES=$folder/none.json VK_DRIVER_FILES=$folder/none.json PYTHONDONTWRITEBYTECODE=1
 export DIPOLE_SYSFS=$folder/sys
-passed=0
-failed=0
-
-report() { # report OK? NAME
-    if [ "$1" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok: $2"
-        sed 's/^/    stdout: /' out | head -5
-        sed 's/^/    stderr: /' err | head -5
-    fi
-}
-
-# expect STATUS PATTERN ARGUMENT...: exit status, and a pattern in stdout (status 0) or stderr.
-expect() {
-    local status=$1 pattern=$2 file=out
-    shift 2
-    "$dipole" "$@" >out 2>err
-    local got=$?
-    [ "$status" = 0 ] || file=err
-    [ "$got" = "$status" ] && { [ -z "$pattern" ] || grep -q -e "$pattern" "$file"; }
-    report $? "dipole $* (exit status $got, wanted $status and '$pattern')"
-}
 
 # check NAME ARGUMENT...: a check of check_report.py
 check() {
@@ -139,5 +111,4 @@ report $? "SIGINT in a suite (exit status $status)"
 check interrupted part.json
 expect 0 '' bench report part.json --html part.html
 
-echo "report: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish "report"

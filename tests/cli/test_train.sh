@@ -2,36 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # `dipole train`, `flow` and `eval` from outside: runs that repeat, that are killed and go on, that agree across devices; and what
 # goes wrong with files. Usage: test_train.sh PATH_OF_DIPOLE
-set -u
-dipole=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-unset DIPOLE_DEVICE
-passed=0
-failed=0
-
-report() { # report OK? NAME
-    if [ "$1" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok: $2"
-        sed 's/^/    stdout: /' out | head -5
-        sed 's/^/    stderr: /' err | head -5
-    fi
-}
-
-# expect STATUS PATTERN ARGUMENT...: exit status, and a pattern in stdout (status 0) or stderr.
-expect() {
-    local status=$1 pattern=$2 file=out
-    shift 2
-    "$dipole" "$@" >out 2>err
-    local got=$?
-    [ "$status" = 0 ] || file=err
-    [ "$got" = "$status" ] && grep -q -e "$pattern" "$file"
-    report $? "dipole $* (exit status $got, wanted $status and '$pattern')"
-}
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+strict=1
 
 # same A B: the two runs have the same weights and numbers.
 same() {
@@ -168,5 +141,4 @@ EOF
     report $? "the first 50 losses on $device are those of the reference"
 done
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+finish "train"

@@ -2,24 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # `dipole train atom`: a few steps of each task and loss, what they leave behind, and that a run which was stopped and went on ends with
 # the same bits as one that was not. Usage: test_train_atom.sh PATH_OF_DIPOLE
-set -u
-dipole=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" || exit 1
-passed=0
-failed=0
-
-report() { # report OK? NAME
-    if [ "$1" = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok: $2"
-        sed 's/^/    stdout: /' out | head -5
-        sed 's/^/    stderr: /' err | head -5
-    fi
-}
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
 
 train() { "$dipole" train atom "$@" >out 2>err; }
 
@@ -109,5 +93,4 @@ for picture in classify.whole/charges.png generate.whole/charges.png generate.wh
     report $? "$picture"
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish "train atom"

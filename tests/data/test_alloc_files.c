@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation of calls about files and pictures fails in turn: a status, no crash, no leak, no file left.
  * Linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc and the static library. */
+#include "suite/failing_alloc.h"
 #include <dipole/dipole.h>
 
 #include <setjmp.h>
@@ -11,39 +12,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-static long countdown; /* the allocation that fails, counted from 1; 0: none */
-static bool failed;    /* whether it was reached */
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return fails() ? NULL : __real_realloc(memory, size);
-}
 
 static char folder[] = "/tmp/dipole-alloc-XXXXXX";
 static char path[64];

@@ -2,42 +2,10 @@
 /* Every allocation of layers, networks and optimisers fails in turn, on the reference: a status, no crash, no
  * leak, and nothing half done that breaks the next call. Linked with
  * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc and the static library. */
+#include "suite/failing_alloc.h"
 #include "suite/suite.h"
 
 #include <stdlib.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-static long countdown; /* the allocation that fails, counted from 1; 0: none */
-static bool failed;
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return fails() ? NULL : __real_realloc(memory, size);
-}
 
 typedef dp_status scenario(dp_device *device);
 

@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation of a scenario fails in turn, on the reference: a status, no crash, no leak.
  * Linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc and the static library. */
+#include "suite/failing_alloc.h"
 #include "suite.h"
 #include "cache/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-static long countdown; /* the allocation that fails, counted from 1; 0: none */
-static bool failed;    /* whether it was reached */
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return fails() ? NULL : __real_realloc(memory, size);
-}
 
 /* Scenarios get a device that works, or NULL where they open one themselves. Each returns the status that it
  * met. */
