@@ -33,6 +33,13 @@ static bool begin(train_run *run)
            train_check_formula(run, "rate", o->rate) && run->model->create(run);
 }
 
+static void forget_options(train_run *run)
+{
+    cJSON_Delete(run->settings);
+    cJSON_Delete(run->given[0]);
+    cJSON_Delete(run->given[1]);
+}
+
 static void end(train_run *run)
 {
     run->model->destroy(run);
@@ -42,7 +49,7 @@ static void end(train_run *run)
     for (int k = 0; k < run->state_count; k++)
         free((char *)run->state[k].name);
     free(run->state);
-    cJSON_Delete(run->settings);
+    forget_options(run);
     dp_device_close(&run->device);
 }
 
@@ -51,7 +58,7 @@ int train_run_model(const train_model *model, int argc, char **argv, bool evalua
     train_run run = {.model = model};
     const int status = train_parse(model, argc, argv, &run);
     if (status != CLI_GO_ON) {
-        cJSON_Delete(run.settings);
+        forget_options(&run);
         return status;
     }
     const int result = !begin(&run) ? CLI_FAILED : evaluate ? train_evaluate(&run) : train_loop(&run);

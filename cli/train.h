@@ -73,6 +73,7 @@ typedef struct train_run {
     const train_model *model;
     train_options options;
     cJSON *settings; /* all options as they were used: config.json */
+    cJSON *given[2]; /* --config, and the settings of the run that goes on: texts of the options point into them */
     dp_device *device;
     bool json;
     int64_t step;         /* how many are done */

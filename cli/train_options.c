@@ -225,7 +225,6 @@ int train_parse(const train_model *model, int argc, char **argv, train_run *run)
     row rows[ROWS];
     cli_option options[ROWS];
     size_t count = list(o, rows), own = 0;
-    cJSON *config = NULL, *begun = NULL;
     cli_arguments arguments;
     char path[4096];
     o->log_every = 100;
@@ -236,14 +235,13 @@ int train_parse(const train_model *model, int argc, char **argv, train_run *run)
             options[own++] = rows[r].option;
     const cli_command command = {.operands = "", .summary = model->summary, .details = model->details, .options = options, .option_count = own};
     const char *file = peek(argc, argv, "config"), *out = peek(argc, argv, "out");
-    if (file && !configure_from(model, rows, count, file, &config))
+    if (file && !configure_from(model, rows, count, file, &run->given[0]))
         return CLI_USAGE;
     if (peek(argc, argv, "resume") && out) {
         snprintf(path, sizeof path, "%s/config.json", out);
-        if (!configure_from(model, rows, count, path, &begun))
+        if (!configure_from(model, rows, count, path, &run->given[1]))
             return CLI_FAILED;
     }
-    /* Text values of both stay alive with the process: they are read until it ends. */
     const int status = cli_parse(&command, argc, argv, &arguments);
     if (status != CLI_GO_ON)
         return status;
@@ -255,7 +253,7 @@ int train_parse(const train_model *model, int argc, char **argv, train_run *run)
         return CLI_USAGE;
     run->json = arguments.json;
     run->settings = settings_of(model, rows, count);
-    if (begun && !same_run(rows, count, begun, run->settings))
+    if (run->given[1] && !same_run(rows, count, run->given[1], run->settings))
         return CLI_USAGE;
     run->device = cli_open(arguments.device);
     return run->device ? CLI_GO_ON : CLI_FAILED;

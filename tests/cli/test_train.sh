@@ -117,7 +117,7 @@ report $? "--config config.json repeats a run"
 
 # The other models take a few steps and go on.
 for model in eieg-gan gan wgan-gp mmd-gan; do
-    options=("${small[@]}" --rate 1e-3 --rate-d 1e-3)
+    options=("${small[@]}" --d-batch 8 --rate 1e-3 --rate-d 1e-3)
     [ $model != eieg-gan ] || options+=(--eps 0.1)
     expect 0 'high_quality' train $model "${options[@]}" --out $model-whole --steps 6
     expect 0 'high_quality' train $model "${options[@]}" --out $model --steps 3
