@@ -111,7 +111,7 @@ def torch_rate(case, threads):
     """Steps a second; runs in a process of its own."""
     import torch
     torch.set_num_threads(threads)
-    run, steps = TorchRun(torch, case), CASES[case]["steps"] // 2
+    run, steps = TorchRun(torch, case), max(CASES[case]["steps"] // 8, 10)
     for _ in range(WARM_UP):
         run.step()
     start = time.perf_counter()
@@ -135,6 +135,8 @@ def write_images(path):
 def dipole_rate(args, case, device, images):
     with tempfile.TemporaryDirectory() as folder:
         common = ["--out", folder + "/run", "--device", device, "--json", "--batch", str(CASES[case]["batch"]), "--d-steps", "1",
+                  "--d-batch", str(CASES[case]["batch"]), "--penalty", "0", "--latent", "normal", "--average", "0", "--attraction", "1",
+                  "--eps", str(EPS), "--rate", "1e-4", "--rate-d", "1e-5", "--beta1", "0.5",
                   "--steps", str(CASES[case]["steps"]), "--save-every", "0", "--log-every", "1000000", "--samples", "100"]
         data = ["--data", "25gaussians"] if case.startswith("points") else ["--data", images, "--feature-dim", str(FEATURES), "--side", "32"]
         done = subprocess.run([args.build + "/dipole", "train", "eieg-gan"] + data + common, capture_output=True, text=True, check=False)
@@ -146,9 +148,12 @@ def dipole_rate(args, case, device, images):
 def rate(args, contender, case, images):
     if contender != "PyTorch":
         return dipole_rate(args, case, contender, images)
-    done = subprocess.run([sys.executable, os.path.abspath(__file__), "--torch", case, "--threads", str(args.threads)], capture_output=True,
-                          text=True, check=True)
-    return float(done.stdout)
+    best = 0  # of one thread and of all: on small tensors, or a machine that others use, one may be faster
+    for threads in sorted({1, args.threads}):
+        done = subprocess.run([sys.executable, os.path.abspath(__file__), "--torch", case, "--threads", str(threads)], capture_output=True,
+                              text=True, check=True)
+        best = max(best, float(done.stdout))
+    return best
 
 
 def table(results, contenders):
@@ -188,7 +193,7 @@ def main():
                     print(f"round {number + 1}  {case}  {contender}  {results[case][contender][-1]:.4g} steps/s", file=sys.stderr)
     text = ("# Training steps\n\nMedians of steps a second over rounds (lowest-highest); ratios are medians of those of one round.\n\n"
             + table(results, contenders) + "\n\n" + side_by_side.machine_line() + f"\n- PyTorch {side_by_side.version_of('torch')}, "
-            + f"{args.threads} threads; {args.rounds} rounds\n")
+            + f"the faster of 1 and {args.threads} threads; {args.rounds} rounds\n")
     side_by_side.write(args.output, text)
 
 
