@@ -394,7 +394,7 @@ typedef struct gan_defaults {
  * what each of them is worth. */
 enum { EIEG, LOG, WASSERSTEIN, MMD };
 static const gan_defaults image_defaults[] = {
-    [EIEG] = {3000, 64, 64, 3, 16, 500, "1e-4", "1e-5", "0.1", "normal", 0.5, 0.999, 0, 0, 1, 1},
+    [EIEG] = {3000, 64, 64, 3, 2, 500, "1e-4", "1e-5", "0.1", "normal", 0.5, 0.999, 0, 0, 1, 1},
     [LOG] = {3000, 64, 64, 1, 1, 500, "2e-4", "2e-4", NULL, "normal", 0.5, 0.999, 0, 0, 1, 1},
     [WASSERSTEIN] = {3000, 64, 64, 5, 1, 500, "1e-4", "1e-4", NULL, "normal", 0, 0.9, 10, 0, 1, 1},
     [MMD] = {3000, 64, 64, 5, 16, 500, "1e-4", "1e-4", NULL, "normal", 0.5, 0.999, 1, 0, 1, 1},
