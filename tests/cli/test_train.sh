@@ -128,7 +128,8 @@ done
 expect 0 'high_quality' flow --device ref --particles 16 --batch 16 --steps 10 --out flow
 expect 0 'modes' eval flow --device ref
 
-# Losses of the first 50 steps agree across devices. Rounding grows with the steps; docs/results tells of the bound.
+# Losses of the first 50 steps agree across devices. Rounding grows with the steps: 3e-6 on lavapipe and
+# rusticl, and room for other drivers.
 for device in $("$dipole" devices --json | python3 -c 'import json, sys; print(*(d["id"] for d in json.load(sys.stdin)["devices"]))'); do
     expect 0 'modes' train eieg --device "$device" --batch 32 --real-batch 32 --samples 200 --log-every 1 --steps 50 --out "curve-$device"
     python3 - "curve-ref/metrics.csv" "curve-$device/metrics.csv" >out 2>err <<'EOF'
@@ -136,7 +137,7 @@ import sys
 a, b = ([float(line.split(",")[1]) for line in open(path).read().splitlines()[1:]] for path in sys.argv[1:])
 worst = max(abs(x - y) / (1 + abs(x)) for x, y in zip(a, b))
 print("largest difference of a loss:", worst)
-assert len(a) == len(b) == 50 and worst < 1e-3
+assert len(a) == len(b) == 50 and worst < 1e-4
 EOF
     report $? "the first 50 losses on $device are those of the reference"
 done
