@@ -54,7 +54,7 @@ static dp_status step(dp_device *device, void *context)
     flow_run *own = run->own;
     const train_options *o = &run->options;
     dp_tensor *drawn = train_real(run, PLACE_DATA, o->batch), *y = drawn ? dp_reshape(drawn, DP_SHAPE(o->batch, dimension(run))) : NULL;
-    dp_tensor *v = dp_eieg_flow_velocity(device, own->x, y, 0, o->eps_flow, o->attraction, o->repulsion);
+    dp_tensor *v = (o->normalise ? dp_eieg_flow_direction : dp_eieg_flow_velocity)(device, own->x, y, 0, o->eps_flow, o->attraction, o->repulsion);
     dp_tensor *squares = v ? dp_map(device, "v * v", DP_ARGS({"v", v})) : NULL, *sum = squares ? dp_reduce(device, squares, DP_SUM, DP_ALL_AXES) : NULL;
     dp_tensor *speed = sum ? dp_map(device, "sqrt(s / n)", DP_ARGS({"s", sum}, {.name = "n", .scalar = (double)o->particles})) : NULL;
     dp_status status = train_report(run, 0, speed);

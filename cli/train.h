@@ -26,7 +26,7 @@ enum {
 typedef struct train_options {
     const char *data, *out, *config, *classifier;
     bool resume, profile;
-    int64_t seed, steps, batch, real_batch, side, limit;
+    int64_t seed, steps, batch, real_batch, side, channels, limit;
     const char *rate, *rate_d; /* formulas of t, the step, and T, the number of steps */
     double beta1, beta2, average;
     int64_t log_every, score_every, save_every, samples;

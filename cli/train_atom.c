@@ -38,6 +38,7 @@ static void set_defaults(train_options *o)
     o->deviation = 1.5;
     o->rows = 300;
     o->side = 32;
+    o->channels = 64;
     o->beta1 = -1; /* of the task */
     o->beta2 = 0.999;
 }

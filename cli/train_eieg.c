@@ -62,10 +62,7 @@ bool eieg_params(const train_run *run, int64_t dim, dp_eieg_params *params)
     }
     *params = (dp_eieg_params){.s = o->s < 0 ? (double)dim - 1 : o->s, .kernel = kernels[k].kernel, .stabiliser = stabilisers[s].stabiliser,
                                .estimator = *o->estimator == 'U' ? DP_ESTIMATOR_U : DP_ESTIMATOR_V, .lambda = o->lambda,
-                               .eps_stab = o->eps_stabiliser, .no_self = o->no_self, .attraction = o->attraction, .scaled = dim > 8};
-    if (params->scaled) /* (eps / r)^s of features that are some 3 apart: 1e-22 for 16 of them, while Adam adds 1e-8 */
-        cli_error("warning: with %lld features the loss is scaled by eps^s and its gradients are likely too small to train with; "
-                  "2 to 8 features, or a smaller --s, are not", (long long)dim);
+                               .eps_stab = o->eps_stabiliser, .no_self = o->no_self, .attraction = o->attraction, .scaled = dim > 2};
     if (o->stabiliser && o->lambda == 0)
         params->stabiliser = DP_EIEG_STABILISER_NONE;
     return train_check_formula(run, "eps", o->eps) && train_check_latent(run);
@@ -84,7 +81,7 @@ static bool create(train_run *run)
         return false;
     }
     if (!eieg_params(run, 2, &own->loss) ||
-        !trained_open(run, "generator", network_generator(run->device, &run->data, false, (uint64_t)o->seed), o->rate, 1, &own->generator))
+        !trained_open(run, "generator", network_generator(run, false, (uint64_t)o->seed), o->rate, 1, &own->generator))
         return false;
     run->loss_name[0] = "loss";
     run->losses = 1;

@@ -116,8 +116,8 @@ bool gan_open(train_run *run)
     const train_options *o = &run->options;
     const uint64_t seed = (uint64_t)o->seed;
     if ((run->model->bit == TRAIN_EIEG_GAN && !eieg_params(run, o->feature_dim, &own->eieg)) || !train_check_formula(run, "rate-d", o->rate_d) ||
-        !trained_open(run, "generator", network_generator(run->device, &run->data, own->apart, seed), o->rate, 1, &own->g) ||
-        !trained_open(run, "discriminator", network_discriminator(run->device, &run->data, has_features(run) ? o->feature_dim : 1, penalised(run), seed + 1),
+        !trained_open(run, "generator", network_generator(run, own->apart, seed), o->rate, 1, &own->g) ||
+        !trained_open(run, "discriminator", network_discriminator(run, has_features(run) ? o->feature_dim : 1, penalised(run), seed + 1),
                       o->rate_d, o->d_steps, &own->d))
         return false;
     own->bandwidths = dp_from(run->device, DP_F32, DP_SHAPE(CLI_COUNT(bandwidths)), run->data.images ? bandwidths : of_points);
@@ -373,6 +373,7 @@ static void set_defaults(train_options *o)
 {
     o->data = "25gaussians";
     o->side = 32;
+    o->channels = 64;
     o->save_every = -1;
     o->beta1 = o->beta2 = o->penalty = o->average = o->lambda = -1;
     o->kernel = "capped";

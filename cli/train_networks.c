@@ -31,9 +31,12 @@ static dp_network *make(dp_device *device, const dp_layer *layers, size_t count,
     return dp_network_create(device, layers, (int)count, shape, seed, &init);
 }
 
-dp_network *network_generator(dp_device *device, const train_data *data, bool apart, uint64_t seed)
+dp_network *network_generator(const train_run *run, bool apart, uint64_t seed)
 {
-    const dp_layer up[] = {UP(256, 1, 0), UP(128, 2, 1), UP(64, 2, 1), UP(32, 2, 1)};
+    dp_device *device = run->device;
+    const train_data *data = &run->data;
+    const int64_t c = run->options.channels;
+    const dp_layer up[] = {UP(4 * c, 1, 0), UP(2 * c, 2, 1), UP(c, 2, 1), UP(c / 2, 2, 1)};
     const dp_layer norm_relu = {.kind = DP_LAYER_BATCH_NORM, .activation = DP_ACTIVATION_RELU}, norm = {.kind = DP_LAYER_BATCH_NORM};
     dp_layer layers[2 * CLI_COUNT(up) + 2];
     size_t count = 0;
@@ -51,14 +54,17 @@ dp_network *network_generator(dp_device *device, const train_data *data, bool ap
     return make(device, layers, count, network_noise(data), seed, true);
 }
 
-dp_network *network_discriminator(dp_device *device, const train_data *data, int64_t outputs, bool layer_norm, uint64_t seed)
+dp_network *network_discriminator(const train_run *run, int64_t outputs, bool layer_norm, uint64_t seed)
 {
+    dp_device *device = run->device;
+    const train_data *data = &run->data;
+    const int64_t c = run->options.channels;
     const dp_layer norm = {.kind = layer_norm ? DP_LAYER_LAYER_NORM : DP_LAYER_BATCH_NORM, LEAKY};
     const dp_layer points[] = {{.kind = DP_LAYER_LINEAR, .outputs = 100, LEAKY}, {.kind = DP_LAYER_LINEAR, .outputs = 50, LEAKY},
                                {.kind = DP_LAYER_LINEAR, .outputs = outputs}};
-    const dp_layer d32[] = {{DOWN(64, 2, 1), LEAKY}, {DOWN(128, 2, 1)}, norm, {DOWN(256, 2, 1)}, norm, {DOWN(outputs, 1, 0)},
+    const dp_layer d32[] = {{DOWN(c, 2, 1), LEAKY}, {DOWN(2 * c, 2, 1)}, norm, {DOWN(4 * c, 2, 1)}, norm, {DOWN(outputs, 1, 0)},
                             {.kind = DP_LAYER_FLATTEN}};
-    const dp_layer d64[] = {{DOWN(64, 2, 1), LEAKY}, {DOWN(128, 2, 1)}, norm, {DOWN(256, 2, 1)}, norm, {DOWN(512, 2, 1)}, norm,
+    const dp_layer d64[] = {{DOWN(c, 2, 1), LEAKY}, {DOWN(2 * c, 2, 1)}, norm, {DOWN(4 * c, 2, 1)}, norm, {DOWN(8 * c, 2, 1)}, norm,
                             {DOWN(outputs, 1, 0)}, {.kind = DP_LAYER_FLATTEN}};
     if (!data->images)
         return make(device, points, CLI_COUNT(points), data->shape, seed, false);
@@ -252,7 +258,7 @@ dp_status train_count(train_run *run)
 
 bool train_average_open(train_run *run, const trained *t, bool apart, dp_network **average)
 {
-    *average = network_generator(run->device, &run->data, apart, 0);
+    *average = network_generator(run, apart, 0);
     if (!*average || dp_network_copy(*average, t->network) != DP_OK)
         return train_ok(run, "average");
     bool kept = true;

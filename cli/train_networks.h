@@ -15,9 +15,9 @@ typedef struct trained {
 
 /* The generator: of points 2-100-50-2, of images the transposed convolutions of 32 x 32 or 64 x 64. `apart`: of images, the activation
  * of the last hidden layer is a layer of its own, the last but one. */
-dp_network *network_generator(dp_device *device, const train_data *data, bool apart, uint64_t seed);
+dp_network *network_generator(const train_run *run, bool apart, uint64_t seed);
 /* The discriminator or feature map, with `outputs` numbers. `layer_norm` instead of batch norm: for a gradient penalty. */
-dp_network *network_discriminator(dp_device *device, const train_data *data, int64_t outputs, bool layer_norm, uint64_t seed);
+dp_network *network_discriminator(const train_run *run, int64_t outputs, bool layer_norm, uint64_t seed);
 /* The shape of the generator's input, without the batch axis. */
 dp_shape network_noise(const train_data *data);
 

@@ -45,7 +45,9 @@ typedef struct dp_eieg_params {
     /* Every term is multiplied by length^s, as r^-s leaves the range of f32 in many dimensions: where eps or eps_stab is
      * small (an error says so) or r is large (gradients become 0). Adam does not see the factor. */
     bool scaled;
-    double length; /* 0 means eps; one that is usual between the points keeps most of what f32 has */
+    /* 0: measured in each call, such that the mean force between two of its points, w r, is s: gradients are then of the order of 1 in
+     * any dimension and at any distance, and values of different calls are not comparable. (With s < 1 it is 1.) Not with V_DIAGONAL. */
+    double length;
 } dp_eieg_params;
 
 /* x and y, g and r, f and g: f32 [N, n] and [M, n], or [N] and [M] for n = 1; N and M of 1 or more (2 with U).
@@ -69,6 +71,11 @@ DP_API dp_tensor *dp_eieg_discriminator_loss_of(dp_device *device, const dp_tens
  * dp_map_into. No gradient goes through it. Errors: as above. */
 DP_API dp_tensor *dp_eieg_flow_velocity(dp_device *device, const dp_tensor *x, const dp_tensor *y, double s, double eps,
                                         double attraction, double repulsion);
+/* The same divided by the sum of its weights, attraction / M sum_j w(x_i - y_j) + repulsion / N sum_(j != i) w(x_i - x_j): a mean of
+ * the ways to the data and away from the other particles, at most as long as the longest of them. For many dimensions, images above
+ * all, where w is outside of f32 and every other format: it is a softmax over pairs. attraction, repulsion: 0 or more. */
+DP_API dp_tensor *dp_eieg_flow_direction(dp_device *device, const dp_tensor *x, const dp_tensor *y, double s, double eps,
+                                         double attraction, double repulsion);
 
 #ifdef __cplusplus
 }

@@ -16,6 +16,8 @@ typedef struct eieg {
     dp_eieg_params params;
     dp__eieg_kernel kernel;
     bool generator; /* its loss */
+    bool measured;  /* the length comes from the points */
+    dp_tensor *l2;  /* its square, where it does */
     double self[2], cross, stabiliser[2];
     dp_tensor *value, *gradient[2];
 } eieg;
@@ -58,7 +60,8 @@ static dp_status check_params(eieg *e)
     p->eps_stab = p->eps_stab == 0 ? 0.8 : p->eps_stab;
     p->lambda = p->lambda == 0 ? 1 : p->lambda;
     p->attraction = p->attraction == 0 ? 1 : p->attraction;
-    p->length = !p->scaled ? 1 : p->length == 0 ? p->eps : p->length;
+    e->measured = p->scaled && p->length == 0 && p->s >= 1;
+    p->length = !p->scaled || (p->length == 0 && p->s < 1) ? 1 : e->measured ? p->eps : p->length;
     DP_CHECK(check_number(e, "s", p->s, 0, 4096));
     DP_CHECK(check_number(e, "eps", p->eps, 1e-15, 1e15));
     DP_CHECK(check_number(e, "eps_stab", p->eps_stab, 1e-15, 1e15));
@@ -72,6 +75,9 @@ static dp_status check_params(eieg *e)
                             (long long)dp_tensor_size(p->eps_tensor),
                             p->estimator == DP_ESTIMATOR_V_DIAGONAL ? ", with DP_ESTIMATOR_V_DIAGONAL, which needs eps" : "");
     }
+    if (e->measured && p->estimator == DP_ESTIMATOR_V_DIAGONAL)
+        return dp__fail(e->device, DP_ERROR_ARGUMENT, "%s: length is 0, that is measured, with DP_ESTIMATOR_V_DIAGONAL: give one",
+                        e->name);
     if ((unsigned)p->kernel > DP_EIEG_PLUMMER)
         return dp__fail(e->device, DP_ERROR_ARGUMENT, "%s: kernel is %d: it is one of dp_eieg_kernel", e->name,
                         (int)p->kernel);
@@ -91,10 +97,12 @@ static dp_status check_range(eieg *e)
     e->kernel = (dp__eieg_kernel){p->kernel, stabilised ? p->stabiliser : DP_EIEG_STABILISER_NONE,
                                   p->s,      p->eps,
                                   p->eps_stab, p->length};
-    if (!(dp__eieg_largest(&e->kernel) <= 1e36))
+    const double largest = dp__eieg_largest(&e->kernel), range = 1e36;
+    e->kernel.most = e->measured ? range / largest : 0;
+    if (!(largest <= range))
         return dp__fail(e->device, DP_ERROR_ARGUMENT,
                         "%s: with s = %g, eps = %g, eps_stab = %g and a factor of %g^s the kernel leaves the range of "
-                        "f32; `scaled` with a smaller length helps",
+                        "f32; `scaled`, with no length, helps",
                         e->name, p->s, p->eps, p->eps_stab, p->length);
     for (int k = 0; k < 2 && p->estimator == DP_ESTIMATOR_U; k++)
         if (e->self[k] != 0 && e->rows[k] < 2)
@@ -141,6 +149,10 @@ static dp_status run(const eieg *e, dp__text *text, unsigned mode, const dp_arg 
     if (eps) { /* what depends on it comes from the formula instead */
         args[count] = (dp_arg){"eps", eps, 0};
         args[count + 1].name = "unused";
+    }
+    if (e->l2) {
+        args[count + 2].tensor = e->l2;
+        args[count + 2].scalar = 0;
     }
     dp__text_add(&whole, "%s%s", eps ? "e2 = eps * eps; ie = 1 / eps;" : "", text->data ? text->data : "");
     dp_status status = DP_OK;
@@ -224,6 +236,22 @@ static dp_status join(const eieg *e, dp_tensor **points, dp_tensor **signs)
     return status;
 }
 
+/* L^2 such that L^s is 1 over the mean of r max(r, eps)^-(s + 2), the force between two points but for s. By way of its logarithm: it
+ * leaves the range of f32. */
+static dp_status measure_length(eieg *e, const dp_tensor *points)
+{
+    const double count = (double)points->shape.dim[0], s = e->params.s;
+    const dp_arg args[] = {{"z", points, 0}, {"h", NULL, s / 2 + 1}};
+    dp__text text = {0};
+    dp_tensor *total = NULL;
+    dp__text_add(&text, "t = sqdist(z[i], z[j]); select(t > 0, 0.5 * log(t) - h * log(max(t, e2)), -1e30)");
+    DP_CHECK(run(e, &text, DP_LOGSUMEXP_ALL | DP_EXCLUDE_SELF, args, 2, &total, 1));
+    e->l2 = dp_map(e->device, "exp(c * (m - total))",
+                   DP_ARGS({"total", total}, {.name = "c", .scalar = 2 / s}, {.name = "m", .scalar = log(count * (count - 1))}));
+    dp_tensor_release(&total);
+    return dp__made(e->device, e->l2);
+}
+
 static dp_status all_pairs(const eieg *e, const dp_tensor *points, const dp_tensor *signs, dp_tensor **results)
 {
     const bool gradient = e->wanted[0] || e->wanted[1], stabilised = e->kernel.stabiliser != DP_EIEG_STABILISER_NONE;
@@ -240,7 +268,7 @@ static dp_status all_pairs(const eieg *e, const dp_tensor *points, const dp_tens
     dp__text_add(&text, "both = c[i] * c[j]; f = select(both < 0, xy, select(c[i] > 0, xx, yy));");
     if (stabilised) {
         dp__eieg_add_stabiliser(&text, &e->kernel);
-        dp__text_add(&text, "h = fs * select(both < 0, 0, select(c[i] > 0, sx, sy));");
+        dp__text_add(&text, "h = gs * select(both < 0, 0, select(c[i] > 0, sx, sy));");
     }
     dp__text_add(&text, stabilised ? "f * kk + h * sk" : "f * kk");
     if (gradient)
@@ -253,6 +281,8 @@ static dp_status both_move(eieg *e)
     dp_tensor *points = NULL, *signs = NULL, *results[2] = {NULL, NULL};
     const int64_t n = e->set[0]->shape.dim[0], m = e->set[1]->shape.dim[0];
     dp_status status = join(e, &points, &signs);
+    if (status == DP_OK && e->measured)
+        status = measure_length(e, points);
     if (status == DP_OK)
         status = all_pairs(e, points, signs, results);
     if (status == DP_OK) {
@@ -268,6 +298,7 @@ static dp_status both_move(eieg *e)
         }
     dp_tensor_release(&points);
     dp_tensor_release(&signs);
+    dp_tensor_release(&e->l2);
     dp_tensor_release(&results[0]);
     dp_tensor_release(&results[1]);
     return status;
@@ -290,7 +321,7 @@ static dp_tensor *compute(eieg *e, const dp_tensor *x, const dp_tensor *y, const
     dp_status status = begin(e, x, y, params);
     dp__record_pause(e->device);
     if (status == DP_OK) {
-        const bool fixed = e->self[1] == 0 && e->stabiliser[0] == 0 && e->stabiliser[1] == 0 && !e->wanted[1];
+        const bool fixed = e->self[1] == 0 && e->stabiliser[0] == 0 && e->stabiliser[1] == 0 && !e->wanted[1] && !e->measured;
         status = fixed ? only_x_moves(e) : both_move(e);
     }
     if (status == DP_OK && e->params.estimator == DP_ESTIMATOR_V_DIAGONAL)
@@ -370,4 +401,37 @@ dp_tensor *dp_eieg_flow_velocity(dp_device *device, const dp_tensor *x, const dp
     if (status != DP_OK)
         dp_tensor_release(&results[1]);
     return results[1];
+}
+
+/* Of all points as one set, as no pair i = j may count; those of x are kept. */
+static dp_tensor *softmax_of_pairs(const eieg *e, double attraction, double repulsion)
+{
+    const double none = -1e30; /* the logarithm of a weight of 0 */
+    dp_tensor *points = NULL, *signs = NULL, *all = NULL;
+    const dp_eieg_params *p = &e->params;
+    if (join(e, &points, &signs) == DP_OK)
+        all = dp_pairwise_softmax(
+            e->device, "select(c[j] > 0, lr, la) - h * log(max(sqdist(z[i], z[j]), e2))", "c[j] * (z[i] - z[j])", DP_SUM_J | DP_EXCLUDE_SELF,
+            DP_ARGS({"z", points}, {"c", signs}, {.name = "h", .scalar = p->s / 2 + 1}, {.name = "e2", .scalar = p->eps * p->eps},
+                    {.name = "la", .scalar = attraction > 0 ? log(attraction / e->rows[1]) : none},
+                    {.name = "lr", .scalar = repulsion > 0 ? log(repulsion / e->rows[0]) : none}));
+    dp_tensor *direction = all ? dp_slice(all, 0, 0, e->set[0]->shape.dim[0], 1) : NULL;
+    dp_tensor_release(&points);
+    dp_tensor_release(&signs);
+    dp_tensor_release(&all);
+    return direction;
+}
+
+dp_tensor *dp_eieg_flow_direction(dp_device *device, const dp_tensor *x, const dp_tensor *y, double s, double eps,
+                                  double attraction, double repulsion)
+{
+    eieg e = {.device = device, .name = "eieg_flow_direction", .names = {"x", "y"}};
+    const dp_eieg_params params = {.s = s, .eps = eps, .scaled = true};
+    if (begin(&e, x, y, &params) != DP_OK || check_number(&e, "attraction", attraction, 0, 1e30) != DP_OK ||
+        check_number(&e, "repulsion", repulsion, 0, 1e30) != DP_OK)
+        return NULL;
+    dp__record_pause(device);
+    dp_tensor *direction = softmax_of_pairs(&e, attraction, repulsion);
+    dp__record_resume(device);
+    return direction;
 }

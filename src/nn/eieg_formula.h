@@ -11,10 +11,11 @@ typedef struct dp__eieg_kernel {
     dp_eieg_kernel kernel;
     dp_eieg_stabiliser stabiliser;
     double s, eps, eps_stab, length;
+    double most; /* where the length is a tensor: no (length / r)^s is larger, whatever the points; else 0 */
 } dp__eieg_kernel;
 
-enum { DP__EIEG_SCALARS = 5 };
-/* e2, ie, l2 of the kernel and f2, fs of the stabiliser: names as the texts have them. */
+enum { DP__EIEG_SCALARS = 6 };
+/* e2, ie, l2 of the kernel, f2, fs of the stabiliser, and most: names as the texts have them. */
 void dp__eieg_scalars(const dp__eieg_kernel *k, dp_arg args[DP__EIEG_SCALARS]);
 
 /* Definitions of kk = k and kw = w = -k'(r) / r; of sk and sw. */

@@ -5,6 +5,7 @@
 #include "suite.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define N 5
@@ -76,6 +77,14 @@ static void check_entries(const char *name, const dp_tensor *tensor, const golde
             fail_msg("%s: g[%d] is %.9g, not %.9g", name, k, (double)values[k], golden->first[k]);
 }
 
+static double norm2(const float *x, int n)
+{
+    double sum = 0;
+    for (int t = 0; t < n; t++)
+        sum += (double)x[t] * (double)x[t];
+    return sum;
+}
+
 typedef dp_tensor *call(dp_device *device, const dp_tensor *x, const dp_tensor *y, const dp_eieg_params *params);
 
 typedef struct golden_case {
@@ -140,6 +149,49 @@ static void flow(dp_device *device)
     }
 }
 
+/* The velocity over the sum of its weights; and where w underflows. */
+static void direction(dp_device *device)
+{
+    enum { FAR = 256 };
+    float v[N * 2], n[N * 2], x[N * 2], y[M * 2];
+    dp_tensor *a = points_x(device, 2), *b = points_y(device, 2);
+    dp_tensor *velocity = dp_eieg_flow_velocity(device, a, b, 0, 1, 100, 50), *mean = dp_eieg_flow_direction(device, a, b, 0, 1, 100, 50);
+    suite_ok(device);
+    dp_read(velocity, v, sizeof v);
+    dp_read(mean, n, sizeof n);
+    dp_read(a, x, sizeof x);
+    dp_read(b, y, sizeof y);
+    for (int i = 0; i < N; i++) {
+        double weight = 0;
+        for (int j = 0; j < M; j++)
+            weight += 100.0 / M * pow(fmax(hypot((double)(x[2 * i] - y[2 * j]), (double)(x[2 * i + 1] - y[2 * j + 1])), 1), -3);
+        for (int j = 0; j < N; j++)
+            weight += i == j ? 0 : 50.0 / N * pow(fmax(hypot((double)(x[2 * i] - x[2 * j]), (double)(x[2 * i + 1] - x[2 * j + 1])), 1), -3);
+        for (int d = 0; d < 2; d++)
+            assert_true(fabs((double)n[2 * i + d] * weight - (double)v[2 * i + d]) <= 1e-4 * weight);
+    }
+    release((dp_tensor *[]){a, b, velocity, mean}, 4);
+    if (!is_reference(device))
+        return;
+    float *far = calloc(2 * FAR, sizeof *far), w[FAR]; /* one particle, and a near and a far data point */
+    assert_non_null(far);
+    for (uint32_t t = 0; t < FAR; t++) {
+        far[t] = 3 * number(6, t);
+        far[FAR + t] = -3 * number(6, t);
+    }
+    a = dp_full(device, DP_F32, DP_SHAPE(1, FAR), 0);
+    far[0] += 1;
+    b = dp_from(device, DP_F32, DP_SHAPE(2, FAR), far);
+    mean = dp_eieg_flow_direction(device, a, b, 0, 1, 100, 50);
+    suite_ok(device);
+    dp_read(mean, w, sizeof w);
+    const double first = exp(-(FAR + 1) / 2.0 * log1p((1 + 2.0 * ((double)far[0] - 1)) / norm2(far + FAR, FAR))), share = first / (1 + first);
+    for (int t = 0; t < FAR; t++)
+        assert_true(fabs((double)w[t] - (share * (double)far[t] + (1 - share) * (double)far[FAR + t])) <= 1e-3);
+    free(far);
+    release((dp_tensor *[]){a, b, mean}, 3);
+}
+
 /* Other kernels: golden values of metrics of two and three dimensions that are not close to each other. ------------------------------ */
 
 static void kernels(dp_device *device)
@@ -187,7 +239,7 @@ static void gradients(dp_device *device)
 {
     static const form forms[] = {
         {dp_eieg_generator_loss, {.eps = 0.3}},
-        {dp_eieg_generator_loss, {.eps = 0.3, .no_self = true, .scaled = true}},
+        {dp_eieg_generator_loss, {.eps = 0.3, .no_self = true, .scaled = true, .length = 0.3}},
         {dp_eieg_generator_loss, {.s = 2.5, .eps = 0.4, .kernel = DP_EIEG_SMOOTH_DIST}},
         {dp_eieg_metric, {.s = 0.5, .kernel = DP_EIEG_PLUMMER, .eps = 0.5, .estimator = DP_ESTIMATOR_U}},
         {dp_eieg_discriminator_loss, {.eps = 0.3, .lambda = 2, .stabilise_generated = true}},
@@ -334,7 +386,7 @@ static void many_dimensions(dp_device *device)
     dp_require_grad(f);
     assert_null(dp_eieg_discriminator_loss(device, f, g, NULL));
     suite_failed(device, DP_ERROR_ARGUMENT, "scaled");
-    dp_tensor *loss = dp_eieg_discriminator_loss(device, f, g, &(dp_eieg_params){.scaled = true, .stabiliser = DP_EIEG_STABILISER_A});
+    dp_tensor *loss = dp_eieg_discriminator_loss(device, f, g, &(dp_eieg_params){.scaled = true, .length = 0.1, .stabiliser = DP_EIEG_STABILISER_A});
     suite_ok(device);
     assert_int_equal(dp_backward(loss), DP_OK);
     assert_int_equal(dp_read(dp_grad(f), x, sizeof x), DP_OK);
@@ -343,6 +395,75 @@ static void many_dimensions(dp_device *device)
         largest = fmax(largest, fabs((double)x[t]));
     assert_true(isfinite(dp_item(loss)) && largest > 1e-3 && largest < 1e6);
     release((dp_tensor *[]){f, g, loss}, 3);
+}
+
+/* Gradients of a discriminator's loss to both sets; the loss. */
+static double both_gradients(dp_device *device, int n, int dims, const float *x, const dp_eieg_params *params, float *gradients)
+{
+    dp_tensor *f = dp_from(device, DP_F32, DP_SHAPE(n, dims), x), *g = dp_from(device, DP_F32, DP_SHAPE(n, dims), x + n * dims);
+    dp_require_grad(f);
+    dp_require_grad(g);
+    dp_tensor *loss = dp_eieg_discriminator_loss(device, f, g, params);
+    suite_ok(device);
+    const double value = dp_item(loss);
+    assert_int_equal(dp_backward(loss), DP_OK);
+    assert_int_equal(dp_read(dp_grad(f), gradients, sizeof(float) * (size_t)(n * dims)), DP_OK);
+    assert_int_equal(dp_read(dp_grad(g), gradients + n * dims, sizeof(float) * (size_t)(n * dims)), DP_OK);
+    release((dp_tensor *[]){f, g, loss}, 3);
+    return value;
+}
+
+/* A length that is measured: the gradients are those without a factor, times the factor that makes the mean force s. */
+static void measured_length(dp_device *device)
+{
+    enum { POINTS = 5, DIMS = 3, ALL = 2 * POINTS };
+    static const dp_eieg_params forms[] = {
+        {.eps = 0.5},
+        {.eps = 0.5, .stabiliser = DP_EIEG_STABILISER_A},
+        {.eps = 0.5, .stabiliser = DP_EIEG_STABILISER_B},
+        {.eps = 0.5, .stabiliser = DP_EIEG_STABILISER_NONE, .kernel = DP_EIEG_PLUMMER},
+        {.eps = 0.5, .stabiliser = DP_EIEG_STABILISER_NONE, .kernel = DP_EIEG_SMOOTH_DIST},
+    };
+    const size_t count = is_reference(device) ? sizeof forms / sizeof *forms : 1;
+    float x[ALL * DIMS], plain[ALL * DIMS], scaled[ALL * DIMS];
+    double force = 0;
+    for (uint32_t t = 0; t < ALL * DIMS; t++)
+        x[t] = number(41, t);
+    for (int i = 0; i < ALL; i++)
+        for (int j = 0; j < ALL; j++) {
+            double t = 0;
+            for (int d = 0; d < DIMS; d++)
+                t += ((double)x[i * DIMS + d] - (double)x[j * DIMS + d]) * ((double)x[i * DIMS + d] - (double)x[j * DIMS + d]);
+            force += i == j ? 0 : sqrt(t) * pow(fmax(sqrt(t), 0.5), -4) / (ALL * (ALL - 1));
+        }
+    for (size_t k = 0; k < count; k++) {
+        dp_eieg_params p = forms[k];
+        const double value = both_gradients(device, POINTS, DIMS, x, &p, plain);
+        p.scaled = true;
+        assert_true(fabs(both_gradients(device, POINTS, DIMS, x, &p, scaled) - value / force) <= 1e-4 * fabs(value / force));
+        for (int t = 0; t < ALL * DIMS; t++)
+            assert_true(fabs((double)scaled[t] - (double)plain[t] / force) <= 2e-5 * (1 + fabs((double)plain[t]) / force));
+    }
+}
+
+/* Where (eps / r)^s is nothing to f32, and with points that coincide, which have no force but the largest k. */
+static void measured_far(dp_device *device)
+{
+    enum { POINTS = 4, DIMS = 64, ALL = 2 * POINTS };
+    float x[ALL * DIMS], g[ALL * DIMS];
+    if (!is_reference(device))
+        return;
+    for (uint32_t t = 0; t < ALL * DIMS; t++)
+        x[t] = number(5, t);
+    memcpy(x + DIMS, x, DIMS * sizeof *x);
+    for (int k = 0; k <= DP_EIEG_STABILISER_NONE; k++) {
+        double largest = 0;
+        const double value = both_gradients(device, POINTS, DIMS, x, &(dp_eieg_params){.scaled = true, .stabiliser = (dp_eieg_stabiliser)k}, g);
+        for (int t = 0; t < ALL * DIMS; t++)
+            largest = fmax(largest, fabs((double)g[t]));
+        if (!(isfinite(value) && largest > 1e-3 && largest < 1e3))
+            fail_msg("stabiliser %d: loss %g, largest gradient %g", k, value, largest);
+    }
 }
 
 /* Linear stability of a constant density in the plane. ------------------------------ */
@@ -498,6 +619,7 @@ static void wrong(dp_device *device)
                   {{.eps_stab = INFINITY}, "eps_stab is"},
                   {{.lambda = 1e20}, "lambda is"},
                   {{.scaled = true, .length = -1}, "length is"},
+                  {{.scaled = true, .s = 2, .estimator = DP_ESTIMATOR_V_DIAGONAL}, "length is 0"},
                   {{.kernel = 3}, "kernel is 3"},
                   {{.stabiliser = (dp_eieg_stabiliser)-1}, "stabiliser is -1"},
                   {{.estimator = 7}, "estimator is 7"},
@@ -524,8 +646,9 @@ static void wrong(dp_device *device)
 
 int main(void)
 {
-    static const suite_test tests[] = {{"golden values", golden_values}, {"flow", flow}, {"kernels", kernels}, {"gradients", gradients}, {"properties", properties}, {"variants", variants},
-                                       {"definiteness", definiteness}, {"many dimensions", many_dimensions}, {"stability", stability},
+    static const suite_test tests[] = {{"golden values", golden_values}, {"flow", flow}, {"flow direction", direction}, {"kernels", kernels}, {"gradients", gradients}, {"properties", properties}, {"variants", variants},
+                                       {"definiteness", definiteness}, {"many dimensions", many_dimensions}, {"measured length", measured_length},
+                                       {"far points", measured_far}, {"stability", stability},
                                        {"wrong arguments", wrong}};
     return suite_run("eieg", tests, sizeof tests / sizeof *tests);
 }
