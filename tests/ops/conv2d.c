@@ -271,6 +271,9 @@ static void cases_input(ops_list *list)
     for (int k = 0; k < SHAPES; k++)
         ops_add(list, k < 2, "%s", shapes[k]);
     ops_add(list, false, "n=2 c=32 h=14 w=14 k=64 r=4 s=4 sh=2 sw=2 ph=1 pw=1");
+    ops_add(list, false, "n=3 c=4 h=3 w=2 k=6 r=3 s=2 g=2 sh=2"); /* one pixel an image: a matrix product */
+    ops_add(list, false, "n=9 c=5 h=4 w=4 k=21 r=4 s=4 wl=rev yl=step");
+    ops_add(list, false, "n=2 c=1 h=8 w=10 k=7 r=3 s=3 ph=1 pw=1"); /* one row */
     ops_add(list, false, "n=1 c=1 h=3 w=3 k=9000 r=3 s=3"); /* a sum longer than some loops may be */
 }
 
@@ -295,6 +298,7 @@ static void cases_transposed(ops_list *list)
     ops_add(list, false, "n=1 c=2 h=5 w=4 k=3 r=3 s=3 sh=2 dh=3 oh=2 ph=2 eh=-2");
     ops_add(list, false, "n=3 c=8 h=5 w=4 k=12 r=3 s=3 sh=2 g=4 ow=0 oh=1");
     ops_add(list, false, "n=1 c=6 h=7 w=7 k=6 r=3 s=3 sh=2 sw=2 g=6");
+    ops_add(list, false, "n=3 c=7 h=1 w=1 k=5 r=4 s=4 e=relu");
     ops_add(list, false, "n=1 c=1 h=1 w=1 k=1 r=1 s=1");
     ops_add(list, false, "n=1 c=3 h=4 w=4 k=2 r=1 s=2 sh=3 sw=3");
     ops_add(list, false, "n=0 c=3 h=4 w=4 k=2 r=2 s=2");

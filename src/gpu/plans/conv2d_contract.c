@@ -9,7 +9,7 @@
 #include "gpu/contraction.h"
 #include "gpu/plans/conv2d.h"
 
-#define LEAST_ROWS 3 /* output channels of a group below which most of a contraction's rows would be idle */
+#define LEAST_ROWS 3 /* output channels of a group below which a GPU's tiles would be idle for the most part */
 
 /* Images with zeros around them: where the first pixel that is asked for lies, and what is asked for. */
 typedef struct images {
@@ -344,20 +344,54 @@ static dp_status input(dp__gpu *gpu, const dp__conv2d_call *call)
     return status;
 }
 
+/* y has one pixel an image, and w covers x: each pixel of x meets one tap. */
+static bool is_product(const dp__conv2d_call *call)
+{
+    bool product = call->kind == DP__CONV2D_GRADIENT_INPUT;
+    for (int axis = 0; axis < 2; axis++)
+        product = product && call->y->shape.dim[2 + axis] == 1 && call->padding[axis][0] == 0 && call->dilation[axis] == 1 &&
+                  call->x->shape.dim[2 + axis] == call->w->shape.dim[2 + axis];
+    return product;
+}
+
+/* Then x = y w: rows are images, columns (c, r, s), depths k. */
+static dp_status product(dp__gpu *gpu, const dp__conv2d_call *call)
+{
+    const int64_t *wd = call->w->shape.dim, *ys = call->y->stride;
+    const int64_t k = wd[0] / call->groups, size = wd[1] * wd[2] * wd[3];
+    dp_tensor *w = in_one_run(gpu, call->w);
+    if (!w)
+        return DP_ERROR_MEMORY;
+    const dp__contraction product = {.batches = call->groups,
+                                     .m = call->y->shape.dim[0],
+                                     .n = {size, 1, 1},
+                                     .depth = k,
+                                     .alpha = 1,
+                                     .a = {call->y->buffer, call->y->offset, k * ys[1], ys[0], {ys[1]}},
+                                     .b = {w->buffer, w->offset, k * w->stride[0], w->stride[0], {1}},
+                                     .result = {call->x->buffer, call->x->offset, size, call->groups * size, {1}}};
+    const dp_status status = dp__contract(gpu, &product);
+    dp_tensor_release(&w);
+    return status;
+}
+
 dp_status dp__conv2d_contract(dp__gpu *gpu, const dp__conv2d_call *call, bool *done)
 {
     const int64_t out_rows = call->w->shape.dim[0] / call->groups, in_rows = call->w->shape.dim[1];
     const bool to_input = call->kind == DP__CONV2D_GRADIENT_INPUT;
     const int64_t depth = to_input ? out_rows : in_rows;
-    *done = (to_input ? in_rows : out_rows) >= LEAST_ROWS && depth > 0 && dp_tensor_size(call->y) > 0 &&
+    const bool plain = is_product(call);
+    const int64_t least = plain || gpu->limits.type == DP_DEVICE_CPU ? 1 : LEAST_ROWS;
+    *done = (to_input ? in_rows : out_rows) >= least && depth > 0 && dp_tensor_size(call->y) > 0 &&
             dp_tensor_size(call->x) > 0 &&
             dp_tensor_size(call->w) * 2 / call->groups < dp__tuning_of(&gpu->limits).rounds * out_rows;
     if (!*done)
         return DP_OK;
-    DP_CHECK(call->kind == DP__CONV2D_FORWARD ? forward(gpu, call)
-             : to_input                       ? input(gpu, call)
-                                              : weights(gpu, call));
-    return dp__epilogue_fuses(gpu, call->epilogue, most_taps(call))
+    DP_CHECK(plain                              ? product(gpu, call)
+             : call->kind == DP__CONV2D_FORWARD ? forward(gpu, call)
+             : to_input                         ? input(gpu, call)
+                                                : weights(gpu, call));
+    return !plain && dp__epilogue_fuses(gpu, call->epilogue, most_taps(call))
                ? DP_OK
                : dp__plan_epilogue(gpu, call->epilogue, dp__conv2d_out(call));
 }
