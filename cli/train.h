@@ -38,7 +38,7 @@ typedef struct train_options {
     /* with a discriminator */
     int64_t feature_dim, d_steps, d_batch;
     const char *stabiliser;
-    double lambda, eps_stabiliser, penalty;
+    double lambda, eps_stabiliser, penalty, slope;
     /* particles */
     int64_t particles;
     double eps_flow, time_step, attraction, repulsion;

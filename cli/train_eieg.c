@@ -62,7 +62,7 @@ bool eieg_params(const train_run *run, int64_t dim, dp_eieg_params *params)
     }
     *params = (dp_eieg_params){.s = o->s < 0 ? (double)dim - 1 : o->s, .kernel = kernels[k].kernel, .stabiliser = stabilisers[s].stabiliser,
                                .estimator = *o->estimator == 'U' ? DP_ESTIMATOR_U : DP_ESTIMATOR_V, .lambda = o->lambda,
-                               .eps_stab = o->eps_stabiliser, .no_self = o->no_self, .attraction = o->attraction, .scaled = dim > 2};
+                               .eps_stab = o->eps_stabiliser, .no_self = o->no_self, .attraction = o->attraction, .scaled = run->data.images || dim > 2};
     if (o->stabiliser && o->lambda == 0)
         params->stabiliser = DP_EIEG_STABILISER_NONE;
     return train_check_formula(run, "eps", o->eps) && train_check_latent(run);

@@ -197,7 +197,7 @@ static dp_tensor *directional_sum(train_run *run, int place, dp_tensor *out)
     return sum;
 }
 
-/* The mean of (|d (v . D) / dx| - 1)^2: for a critic the gradient penalty of Gulrajani et al. 2017, eq. 3; for a feature map it keeps
+/* The mean of (|d (v . D) / dx| / slope - 1)^2: for a critic the gradient penalty of Gulrajani et al. 2017, eq. 3; for a feature map it keeps
  * distances, whichever direction v of the features is looked at. */
 static dp_tensor *gradient_penalty(train_run *run, int place, dp_tensor *real, dp_tensor *fake)
 {
@@ -209,7 +209,8 @@ static dp_tensor *gradient_penalty(train_run *run, int place, dp_tensor *real, d
         const int rank = dp_tensor_shape(x).rank;
         dp_tensor *squares = dp_map(device, "g * g", DP_ARGS({"g", gradient}));
         dp_tensor *norms = dp_reduce(device, squares, DP_SUM, DP_ALL_AXES & ~DP_AXIS(0) & ((1u << rank) - 1));
-        dp_tensor *errors = dp_map(device, "p * (sqrt(n) - 1)^2", DP_ARGS({"n", norms}, {.name = "p", .scalar = run->options.penalty}));
+        dp_tensor *errors = dp_map(device, "p * (sqrt(n) / s - 1)^2",
+                                   DP_ARGS({"n", norms}, {.name = "p", .scalar = run->options.penalty}, {.name = "s", .scalar = run->options.slope}));
         loss = dp_reduce(device, errors, DP_MEAN, DP_ALL_AXES);
         dp_tensor_release(&squares);
         dp_tensor_release(&norms);
@@ -378,7 +379,7 @@ static void set_defaults(train_options *o)
     o->beta1 = o->beta2 = o->penalty = o->average = o->lambda = -1;
     o->kernel = "capped";
     o->estimator = "V";
-    o->s = -1;
+    o->s = -2;
     o->stabiliser = "c";
     o->eps_stabiliser = 0.8;
 }
@@ -388,24 +389,24 @@ static void set_defaults(train_options *o)
 typedef struct gan_defaults {
     int64_t steps, batch, d_batch, d_steps, feature_dim, save_every;
     const char *rate, *rate_d, *eps, *latent;
-    double beta1, beta2, penalty, average, attraction, lambda;
+    double beta1, beta2, penalty, slope, average, attraction, lambda, s;
 } gan_defaults;
 
-/* Images: eieg-gan as its paper has it, the others as theirs or as DCGAN. Points: found by search; docs/results/25gaussians.md tells
- * what each of them is worth. */
+/* Found by search: docs/results/25gaussians.md and images.md tell what each of them is worth. Those of GAN for images are DCGAN's. */
 enum { EIEG, LOG, WASSERSTEIN, MMD };
 static const gan_defaults image_defaults[] = {
-    [EIEG] = {3000, 64, 64, 3, 2, 500, "1e-4", "1e-5", "0.1", "normal", 0.5, 0.999, 0, 0, 1, 1},
-    [LOG] = {3000, 64, 64, 1, 1, 500, "2e-4", "2e-4", NULL, "normal", 0.5, 0.999, 0, 0, 1, 1},
-    [WASSERSTEIN] = {3000, 64, 64, 5, 1, 500, "1e-4", "1e-4", NULL, "normal", 0, 0.9, 10, 0, 1, 1},
-    [MMD] = {3000, 64, 64, 5, 16, 500, "1e-4", "1e-4", NULL, "normal", 0.5, 0.999, 1, 0, 1, 1},
+    [EIEG] = {3000, 64, 64, 1, 16, 500, COSINE("1e-3", "1e-5"), COSINE("1e-3", "1e-5"), "1", "normal", 0.5, 0.999, 10, 1, 0, 1, 1, 1},
+    [LOG] = {3000, 64, 64, 1, 1, 500, "2e-4", "2e-4", NULL, "normal", 0.5, 0.999, 0, 1, 0, 1, 1, -1},
+    [WASSERSTEIN] = {3000, 64, 64, 5, 1, 500, "1e-4", "1e-4", NULL, "normal", 0, 0.9, 10, 1, 0, 1, 1, -1},
+    [MMD] = {3000, 64, 64, 5, 16, 500, "1e-4", "1e-4", NULL, "normal", 0.5, 0.999, 1, 1, 0, 1, 1, -1},
 };
 static const gan_defaults point_defaults[] = {
     [EIEG] = {120000, 256, 64, 3, 2, 5000, COSINE("3e-3", "1e-6"), COSINE("1e-3", "3e-7"), "0.3 * (1 / 3)^(t / T)", "stratified", 0.9, 0.999,
-              10, 0.999, 1.3, 1},
-    [LOG] = {40000, 256, 256, 1, 1, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.999, 0, 0.999, 1, 1},
-    [WASSERSTEIN] = {40000, 256, 64, 5, 1, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.9, 0.1, 0.999, 1, 1},
-    [MMD] = {40000, 256, 64, 3, 2, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.999, 1, 0.999, 1, 1},
+              10, 1, 0.999, 1.3, 1, -1},
+    [LOG] = {40000, 256, 256, 1, 1, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.999, 0, 1, 0.999, 1, 1, -1},
+    [WASSERSTEIN] = {40000, 256, 64, 5, 1, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.9, 0.1, 1, 0.999, 1, 1,
+                     -1},
+    [MMD] = {40000, 256, 64, 3, 2, 5000, COSINE("1e-3", "1e-6"), COSINE("1e-3", "1e-6"), NULL, "stratified", 0.5, 0.999, 1, 1, 0.999, 1, 1, -1},
 };
 
 static const char *text_or(const char *text, const char *other)
@@ -428,6 +429,8 @@ static void fill(train_options *o, const gan_defaults *d)
     o->beta1 = o->beta1 >= 0 ? o->beta1 : d->beta1;
     o->beta2 = o->beta2 >= 0 ? o->beta2 : d->beta2;
     o->penalty = o->penalty >= 0 ? o->penalty : d->penalty;
+    o->slope = o->slope > 0 ? o->slope : d->slope;
+    o->s = o->s >= -1 ? o->s : d->s;
     o->average = o->average >= 0 ? o->average : d->average;
     o->attraction = o->attraction > 0 ? o->attraction : d->attraction;
     o->lambda = o->lambda >= 0 ? o->lambda : d->lambda;

@@ -45,7 +45,7 @@ typedef struct dp_eieg_params {
     /* Every term is multiplied by length^s, as r^-s leaves the range of f32 in many dimensions: where eps or eps_stab is
      * small (an error says so) or r is large (gradients become 0). Adam does not see the factor. */
     bool scaled;
-    /* 0: measured in each call, such that the mean force between two of its points, w r, is s: gradients are then of the order of 1 in
+    /* 0: measured in each call, such that the mean force between two points that it compares, w r, is s: gradients are then of the order of 1 in
      * any dimension and at any distance, and values of different calls are not comparable. (With s < 1 it is 1.) Not with V_DIAGONAL. */
     double length;
 } dp_eieg_params;

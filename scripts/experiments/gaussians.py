@@ -7,7 +7,7 @@ Runs that are there already are read, not made again, so that the script can be 
 import argparse
 import os
 
-from runs import run, spread
+from runs import run, slug, spread
 
 MODELS = {
     "eieg": ["train", "eieg"],
@@ -24,10 +24,6 @@ MODELS = {
 }
 
 
-def name_of(model, seed):
-    return "".join(c if c.isalnum() else "-" for c in model) + f"-{seed}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dipole", help="the command")
@@ -39,7 +35,7 @@ def main():
     print("| model | modes of 25 | high quality | energy distance, 1e-4 | steps | steps/s | minutes |\n| --- | --- | --- | --- | --- | --- | --- |")
     details = []
     for model in args.model or MODELS:
-        results = [run(args.dipole, os.path.join(args.out, name_of(model, seed)),
+        results = [run(args.dipole, os.path.join(args.out, f"{slug(model)}-{seed}"),
                        MODELS[model] + ["--device", args.device, "--seed", str(seed)]) for seed in range(args.seeds)]
         scores = [result["scores"] for result in results]
         print(f"| {model} | {spread([s['modes'] for s in scores], 0)} | {spread([s['high_quality'] for s in scores], 3)} | "

@@ -7,6 +7,11 @@ import subprocess
 import sys
 
 
+def slug(name):
+    """A folder's name for a run."""
+    return "".join(c if c.isalnum() else "-" for c in name)
+
+
 def run(dipole, folder, arguments):
     """The result of a run, which is done first where it is not there: a run that was stopped goes on."""
     result = os.path.join(folder, "result.json")

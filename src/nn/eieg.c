@@ -236,18 +236,21 @@ static dp_status join(const eieg *e, dp_tensor **points, dp_tensor **signs)
     return status;
 }
 
-/* L^2 such that L^s is 1 over the mean of r max(r, eps)^-(s + 2), the force between two points but for s. By way of its logarithm: it
- * leaves the range of f32. */
-static dp_status measure_length(eieg *e, const dp_tensor *points)
+/* L^2 such that L^s is 1 over the mean of r max(r, eps)^-(s + 2), the force between two points but for s, of the pairs that the call
+ * sums. By way of its logarithm: it leaves the range of f32. */
+static dp_status measure_length(eieg *e, const dp_tensor *points, const dp_tensor *signs)
 {
-    const double count = (double)points->shape.dim[0], s = e->params.s;
-    const dp_arg args[] = {{"z", points, 0}, {"h", NULL, s / 2 + 1}};
+    const double none = -1e30, n = e->rows[0], m = e->rows[1], s = e->params.s;
+    const bool xx = e->self[0] != 0 || e->stabiliser[0] != 0, yy = e->self[1] != 0 || e->stabiliser[1] != 0;
+    const double count = (xx ? n * (n - 1) : 0) + (yy ? m * (m - 1) : 0) + 2 * n * m;
+    const dp_arg args[] = {{"z", points, 0}, {"c", signs, 0}, {"h", NULL, s / 2 + 1}, {"xx", NULL, xx ? 0 : none}, {"yy", NULL, yy ? 0 : none}};
     dp__text text = {0};
     dp_tensor *total = NULL;
-    dp__text_add(&text, "t = sqdist(z[i], z[j]); select(t > 0, 0.5 * log(t) - h * log(max(t, e2)), -1e30)");
-    DP_CHECK(run(e, &text, DP_LOGSUMEXP_ALL | DP_EXCLUDE_SELF, args, 2, &total, 1));
+    dp__text_add(&text, "t = sqdist(z[i], z[j]); select(c[i] * c[j] < 0, 0, select(c[i] > 0, xx, yy))"
+                        " + select(t > 0, 0.5 * log(t) - h * log(max(t, e2)), -1e30)");
+    DP_CHECK(run(e, &text, DP_LOGSUMEXP_ALL | DP_EXCLUDE_SELF, args, 5, &total, 1));
     e->l2 = dp_map(e->device, "exp(c * (m - total))",
-                   DP_ARGS({"total", total}, {.name = "c", .scalar = 2 / s}, {.name = "m", .scalar = log(count * (count - 1))}));
+                   DP_ARGS({"total", total}, {.name = "c", .scalar = 2 / s}, {.name = "m", .scalar = log(count)}));
     dp_tensor_release(&total);
     return dp__made(e->device, e->l2);
 }
@@ -282,7 +285,7 @@ static dp_status both_move(eieg *e)
     const int64_t n = e->set[0]->shape.dim[0], m = e->set[1]->shape.dim[0];
     dp_status status = join(e, &points, &signs);
     if (status == DP_OK && e->measured)
-        status = measure_length(e, points);
+        status = measure_length(e, points, signs);
     if (status == DP_OK)
         status = all_pairs(e, points, signs, results);
     if (status == DP_OK) {
