@@ -29,6 +29,7 @@ int cli_cache(int argc, char **argv);
 int cli_train(int argc, char **argv);
 int cli_flow(int argc, char **argv);
 int cli_eval(int argc, char **argv);
+int cli_plot(int argc, char **argv);
 
 /* One option of a subcommand: exactly one of the four pointers is set, and what it points to holds the
  * default. Numbers are refused outside of least .. most (both 0: any finite number). */

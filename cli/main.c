@@ -19,6 +19,7 @@ static const struct {
     {"train", cli_train, "train a generator or a classifier"},
     {"flow", cli_flow, "move particles by their elastic interaction with data"},
     {"eval", cli_eval, "score what was trained"},
+    {"plot", cli_plot, "draw how the scores and losses of runs went"},
     {"explain", cli_explain, "show the derivatives, the cost and the kernel of a formula"},
     {"cache", cli_cache, "tell of the kernels that are kept on disk, or remove them"},
 };

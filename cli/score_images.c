@@ -196,14 +196,32 @@ static void add_confidence(const view *v, score_list *scores)
     scores_add(scores, "classifier_score", mean, sqrt(squares / (PARTS * (PARTS - 1.0))));
 }
 
-bool train_score_images(train_run *run, const float *samples, int64_t n, score_list *scores)
+static bool named(const train_run *run)
 {
-    view real = {0}, made = {0};
+    return run->data.images && run->options.classifier && *run->options.classifier;
+}
+
+bool train_check_classifier(train_run *run, int64_t n)
+{
+    int classes = 0;
+    if (!named(run))
+        return true;
     if (n < 10 * PARTS || run->data.held_out_rows < 10 * PARTS) {
         cli_error("--classifier: %lld samples and %lld held-out images; at least %d of each are needed", (long long)n,
                   (long long)run->data.held_out_rows, 10 * PARTS);
         return false;
     }
+    dp_network *network = load_classifier(run, &classes);
+    const bool loaded = network != NULL;
+    dp_network_destroy(&network);
+    return loaded;
+}
+
+bool train_score_images(train_run *run, const float *samples, int64_t n, score_list *scores)
+{
+    view real = {0}, made = {0};
+    if (!named(run))
+        return true;
     dp_network *network = load_classifier(run, &real.classes);
     if (!network)
         return false;

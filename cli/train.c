@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `dipole train MODEL`: the models, and a run from its options to its end. */
-#include "train.h"
 #include "train_models.h"
+#include "train_networks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,8 @@ static bool begin(train_run *run)
     run->loss = dp_from(run->device, DP_F32, DP_SHAPE(TRAIN_MAX_LOSSES), zero);
     return train_ok(run, "begin") && train_keep(run, "", "step", run->count) &&
            (!run->model->takes_data || train_data_open(run->device, o->data, o->side, o->limit, (uint64_t)o->seed, &run->data)) &&
-           train_check_formula(run, "rate", o->rate) && run->model->create(run);
+           train_check_formula(run, "rate", o->rate) && run->model->create(run) &&
+           train_check_classifier(run, run->model->bit == TRAIN_FLOW ? o->particles : o->samples);
 }
 
 static void forget_options(train_run *run)

@@ -56,7 +56,7 @@ bool train_score_samples(train_run *run, const float *samples, int64_t n, score_
         scores_modes(scores, samples, n, data->host_centres, data->modes, data->deviation);
     if (data->held_out && !scores_distances(run->device, scores, samples, n, data->held_out, data->held_out_rows, size))
         return false;
-    return !data->images || !run->options.classifier || !*run->options.classifier || train_score_images(run, samples, n, scores);
+    return train_score_images(run, samples, n, scores);
 }
 
 bool train_score_generator(train_run *run, dp_network *generator, score_list *scores)

@@ -52,7 +52,8 @@ dp_tensor *train_sample_noise(const train_run *run, int64_t first, int64_t count
 float *train_samples(train_run *run, dp_network *generator, int64_t n);
 /* Scores and pictures of samples, and of a generator's. */
 bool train_score_samples(train_run *run, const float *samples, int64_t n, score_list *scores);
-/* score_images.c: by the classifier of another run, --classifier. */
+/* score_images.c: by the classifier of another run, --classifier, where one is named. It is looked at before the first step. */
+bool train_check_classifier(train_run *run, int64_t samples);
 bool train_score_images(train_run *run, const float *samples, int64_t n, score_list *scores);
 bool train_draw_samples(train_run *run, const float *samples, int64_t n);
 bool train_score_generator(train_run *run, dp_network *generator, score_list *scores);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Generators of images: eieg-gan with 2, 16 and 32 features, with and without its stabiliser, beside GAN and WGAN-GP, by the scores of a
-classifier that is trained first. Prints Markdown and draws the course of a score.
+classifier that is trained first. Prints Markdown: final scores, and the course of one.
 
     images.py DIPOLE TRAIN-IMAGES [--device ID] [--out DIR] [--steps N] [--channels N] [--augment NAME] [--model NAME]... [-- OPTION...]
 

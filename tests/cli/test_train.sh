@@ -127,6 +127,14 @@ for model in eieg-gan gan wgan-gp mmd-gan; do
 done
 expect 0 'high_quality' flow --device ref --particles 16 --batch 16 --steps 10 --out flow
 expect 0 'modes' eval flow --device ref
+expect 0 'speed' flow --device ref --data 8gaussians --particles 16 --batch 16 --steps 10 --normalise --out direction
+
+# Curves of logs.
+expect 0 '' plot flow direction --column speed --png curves.png && [ -s curves.png ]
+report $? "plot draws a column of two runs"
+expect 1 'neither scores.csv nor metrics.csv has a column "nothing"' plot flow --column nothing --png curves.png
+expect 1 'no-such-folder/curves.png' plot flow --column speed --png no-such-folder/curves.png
+expect 2 'must be given' plot flow --column speed
 
 # Losses of the first 50 steps agree across devices. Rounding grows with the steps: 3e-6 on lavapipe and
 # rusticl, and room for other drivers.
