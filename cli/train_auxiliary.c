@@ -9,22 +9,22 @@
 #define PAIR_SEED   55001 /* apart from the run's other numbers */
 
 static const char *const names[AUXILIARY_COUNT] = {
-    "none", "atom", "force", "charge", "number", "hinge1", "hinge2", "rank-hinge", "simclr", "sscl", "vq"};
+    "none", "atom", "force", "charge", "number", "force+charge", "force+number", "hinge1", "hinge2", "rank-hinge", "simclr", "sscl", "vq"};
 
 auxiliary_kind auxiliary_find(const char *name)
 {
     for (int k = 0; k < AUXILIARY_COUNT; k++)
         if (strcmp(names[k], name) == 0)
             return (auxiliary_kind)k;
-    cli_error("--loss: \"%s\" is none of none, atom, force, charge, number, hinge1, hinge2, rank-hinge, "
-              "simclr, sscl, vq",
+    cli_error("--loss: \"%s\" is none of none, atom, force, charge, number, force+charge, force+number, hinge1, "
+              "hinge2, rank-hinge, simclr, sscl, vq",
               name);
     return AUXILIARY_COUNT;
 }
 
 bool auxiliary_is_atom(auxiliary_kind kind)
 {
-    return kind >= AUXILIARY_ATOM && kind <= AUXILIARY_NUMBER;
+    return kind >= AUXILIARY_ATOM && kind <= AUXILIARY_FORCE_NUMBER;
 }
 
 bool auxiliary_needs_triplets(auxiliary_kind kind)
@@ -71,9 +71,9 @@ static bool open_atom(train_run *run, int64_t batch, int64_t units, int64_t chan
     }
     a->atom = (dp_atom_params){.norm = p == 0 ? (double)INFINITY : p,
                                .normalise = run->options.normalise,
-                               .force = kind == AUXILIARY_ATOM || kind == AUXILIARY_FORCE,
-                               .charge = kind == AUXILIARY_ATOM || kind == AUXILIARY_CHARGE,
-                               .pnum = kind == AUXILIARY_ATOM || kind == AUXILIARY_NUMBER};
+                               .force = kind != AUXILIARY_CHARGE && kind != AUXILIARY_NUMBER,
+                               .charge = kind == AUXILIARY_ATOM || kind == AUXILIARY_CHARGE || kind == AUXILIARY_FORCE_CHARGE,
+                               .pnum = kind == AUXILIARY_ATOM || kind == AUXILIARY_NUMBER || kind == AUXILIARY_FORCE_NUMBER};
     return a->atom.force == 0 || open_pairs(run, batch, units, a);
 }
 

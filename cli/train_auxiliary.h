@@ -13,6 +13,8 @@ typedef enum auxiliary_kind {
     AUXILIARY_FORCE,
     AUXILIARY_CHARGE,
     AUXILIARY_NUMBER,
+    AUXILIARY_FORCE_CHARGE,
+    AUXILIARY_FORCE_NUMBER,
     AUXILIARY_HINGE1,     /* mean_i max(0, |h - h+| - |h - h-|), 1-norm */
     AUXILIARY_HINGE2,     /* 2-norm */
     AUXILIARY_RANK_HINGE, /* mean_i max(0, cos(h, h-) - cos(h, h+) + 0.5) */

@@ -69,7 +69,7 @@ static size_t list(train_options *o, row rows[ROWS])
         {TRAIN_FLOW, false, {"repulsion", "X", "mobility by the other particles' force", .real = &o->repulsion, .least = 0, .most = 1e9}},
         {TRAIN_FLOW, false, {"normalise", NULL, "velocities are divided by the sum of the forces' weights: for images, whose\nr^-(s + 2) is out of range", .flag = &o->normalise}},
         {TRAIN_ATOM, false, {"task", "NAME", "synthetic, classify or generate", .text = &o->task}},
-        {TRAIN_ATOM, false, {"loss", "NAME", "what is added: none, atom, force, charge, number, hinge1, hinge2, rank-hinge, simclr,\nsscl or vq", .text = &o->loss}},
+        {TRAIN_ATOM, false, {"loss", "NAME", "what is added: none, atom (force, charge and number), one of these, force+charge,\nforce+number, hinge1, hinge2, rank-hinge, simclr, sscl or vq", .text = &o->loss}},
         {TRAIN_ATOM, false, {"coefficient", "X", "its weight", .real = &o->coefficient, .least = 0, .most = inf}},
         {TRAIN_ATOM, false, {"norm", "P", "of distances: at least 1, or 0 for the largest component", .real = &o->norm, .least = 0, .most = 64}},
         {TRAIN_ATOM, false, {"sampling", "NAME", "pairs of sub-units: distinct, independent or all", .text = &o->sampling}},

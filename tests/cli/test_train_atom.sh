@@ -36,7 +36,7 @@ resumes() {
 }
 
 small="--device ref --steps 3 --batch 4 --rows 20 --samples 100 --width 4"
-for loss in none atom force charge number hinge1 hinge2 rank-hinge simclr sscl; do
+for loss in none atom force charge number force+charge force+number hinge1 hinge2 rank-hinge simclr sscl; do
     # shellcheck disable=SC2086
     train $small --loss "$loss" --out "s-$loss"
     report $? "synthetic, $loss"
