@@ -104,6 +104,12 @@ bool suite_tiny(void)
     return tiny && !strcmp(tiny, "1");
 }
 
+bool suite_full(dp_device *device)
+{
+    const char *full = getenv("DIPOLE_TEST_FULL");
+    return (full && !strcmp(full, "1")) || dp_device_get_info(device).type == DP_DEVICE_REFERENCE;
+}
+
 void suite_ok(dp_device *device)
 {
     if (dp_failed(device) != DP_OK)

@@ -20,6 +20,9 @@
  * frees them. */
 size_t suite_devices(dp_device_info **infos);
 bool suite_tiny(void);
+/* Whether to go through every case: on the reference, and everywhere with DIPOLE_TEST_FULL=1. Elsewhere cases that are one more kernel of
+ * the same making are left out, as the building of kernels is what tests spend their time with. */
+bool suite_full(dp_device *device);
 
 /* A test that runs on each device: `device` is open and clear before, and must have no failure kept after. */
 typedef struct suite_test {

@@ -12,12 +12,6 @@
 #define M 6
 #define MOST_D 3
 
-/* What would be one more kernel for the same formulas elsewhere. */
-static bool is_reference(dp_device *device)
-{
-    return dp_device_get_info(device).type == DP_DEVICE_REFERENCE;
-}
-
 /* A number in [-1, 1), a multiple of 2^-23. */
 static float number(uint32_t seed, uint32_t t)
 {
@@ -131,7 +125,7 @@ static void check_case(dp_device *device, const char *name, call *function, cons
 static void golden_values(dp_device *device)
 {
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
-        for (int d = 2; d <= (is_reference(device) || k < 1 ? 3 : 2); d++)
+        for (int d = 2; d <= (suite_full(device) || k < 1 ? 3 : 2); d++)
             check_case(device, cases[k].name, cases[k].call, &cases[k].params, d, cases[k].golden[d - 2], cases[k].both,
                        d == 3 ? 1e-4 : 1e-5);
     check_case(device, "logarithm", dp_eieg_metric, NULL, 1, &golden_eieg_log_n1, true, 1e-5);
@@ -139,7 +133,7 @@ static void golden_values(dp_device *device)
 
 static void flow(dp_device *device)
 {
-    for (int d = 2; d <= (is_reference(device) ? 3 : 2); d++) {
+    for (int d = 2; d <= (suite_full(device) ? 3 : 2); d++) {
         dp_tensor *x = points_x(device, d), *y = points_y(device, d), *v;
         v = dp_eieg_flow_velocity(device, x, y, 0, 1, 100, 50);
         suite_ok(device);
@@ -171,7 +165,7 @@ static void direction(dp_device *device)
             assert_true(fabs((double)n[2 * i + d] * weight - (double)v[2 * i + d]) <= 1e-4 * weight);
     }
     release((dp_tensor *[]){a, b, velocity, mean}, 4);
-    if (!is_reference(device))
+    if (!suite_full(device))
         return;
     float *far = calloc(2 * FAR, sizeof *far), w[FAR]; /* one particle, and a near and a far data point */
     assert_non_null(far);
@@ -247,7 +241,7 @@ static void gradients(dp_device *device)
         {dp_eieg_discriminator_loss, {.eps = 0.3, .stabiliser = DP_EIEG_STABILISER_B, .stabilise_generated = true}},
         {dp_eieg_discriminator_loss, {.eps = 0.3, .stabiliser = DP_EIEG_STABILISER_NONE}},
     };
-    if (!is_reference(device))
+    if (!suite_full(device))
         return;
     for (size_t k = 0; k < sizeof forms / sizeof *forms; k++)
         for (int count = 1; count <= 2; count++) {
@@ -350,7 +344,7 @@ static void definiteness(dp_device *device)
 {
     float x[32 * 3], y[32 * 3];
     int count[2] = {0, 0};
-    if (!is_reference(device))
+    if (!suite_full(device))
         return;
     for (int site = 0; site < 64; site++) {
         const int a = site / 16, b = site / 4 % 4, c = site % 4, odd = (a + b + c) % 2;

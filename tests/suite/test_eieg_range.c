@@ -8,12 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What would be one more kernel for the same formulas elsewhere. */
-static bool is_reference(dp_device *device)
-{
-    return dp_device_get_info(device).type == DP_DEVICE_REFERENCE;
-}
-
 /* A number in [-1, 1), a multiple of 2^-23. */
 static float number(uint32_t seed, uint32_t t)
 {
@@ -33,7 +27,7 @@ static void many_dimensions(dp_device *device)
 {
     enum { POINTS = 4, DIMS = 64 };
     float x[POINTS * DIMS];
-    if (!is_reference(device))
+    if (!suite_full(device))
         return;
     for (uint32_t t = 0; t < POINTS * DIMS; t++)
         x[t] = 0.008f * number(3, t); /* about as far from each other as eps is long */
@@ -82,7 +76,7 @@ static void measured_length(dp_device *device)
         {.eps = 0.5, .stabiliser = DP_EIEG_STABILISER_NONE, .kernel = DP_EIEG_PLUMMER},
         {.eps = 0.5, .stabiliser = DP_EIEG_STABILISER_NONE, .kernel = DP_EIEG_SMOOTH_DIST},
     };
-    const size_t count = is_reference(device) ? sizeof forms / sizeof *forms : 1;
+    const size_t count = suite_full(device) ? sizeof forms / sizeof *forms : 1;
     float x[ALL * DIMS], plain[ALL * DIMS], scaled[ALL * DIMS];
     double force = 0;
     for (uint32_t t = 0; t < ALL * DIMS; t++)
@@ -109,7 +103,7 @@ static void measured_far(dp_device *device)
 {
     enum { POINTS = 4, DIMS = 64, ALL = 2 * POINTS };
     float x[ALL * DIMS], g[ALL * DIMS];
-    if (!is_reference(device))
+    if (!suite_full(device))
         return;
     for (uint32_t t = 0; t < ALL * DIMS; t++)
         x[t] = number(5, t);
