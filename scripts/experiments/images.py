@@ -58,7 +58,7 @@ def main():
     common = ["--data", args.images, "--device", args.device]
     classifier = os.path.join(args.out, "classifier")
     accuracy = run(args.dipole, classifier, [*CLASSIFIER, *common, "--augment", args.augment])["scores"]["accuracy"]
-    common += ["--classifier", classifier, "--steps", str(args.steps), "--channels", str(args.channels), "--score-every", str(args.steps // 8)]
+    common += ["--classifier", classifier, "--steps", str(args.steps), "--channels", str(args.channels), "--score-every", str(-(-args.steps // 8))]
     print(f"The classifier's accuracy on test images: {accuracy:.4f}\n")
     print("| model | " + " | ".join(title for _, title, _ in COLUMNS) + " | minutes |\n| --- |" + " --- |" * (len(COLUMNS) + 1))
     courses = {}
