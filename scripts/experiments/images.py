@@ -12,6 +12,7 @@ are read, not made again, so that the script can be stopped and started anew. Op
 import argparse
 import csv
 import os
+import sys
 
 from runs import run, slug, spread
 
@@ -48,8 +49,10 @@ def parse():
     parser.add_argument("--channels", type=int, default=32)
     parser.add_argument("--augment", default="shift", help="the classifier's: shift, flip (and shift) or none")
     parser.add_argument("--model", action="append", help="default: all of the set")
-    parser.add_argument("options", nargs="*")
-    return parser.parse_args()
+    own, options = (sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]) if "--" in sys.argv else (sys.argv[1:], [])
+    args = parser.parse_args(own)
+    args.options = options
+    return args
 
 
 def main():
