@@ -3,7 +3,8 @@
 #ifndef DIPOLE_TESTS_FAILING_ALLOC_H
 #define DIPOLE_TESTS_FAILING_ALLOC_H
 
-#include <stdbool.h>
+#include "suite/countdown.h"
+
 #include <stddef.h>
 
 void *__real_malloc(size_t size);
@@ -12,17 +13,6 @@ void *__real_realloc(void *memory, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
-
-static long countdown; /* the allocation that fails, counted from 1; 0: none */
-static bool failed;    /* whether it was reached */
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    failed = true;
-    return true;
-}
 
 void *__wrap_malloc(size_t size)
 {

@@ -118,7 +118,7 @@ static void growth_rates(dp_device *device)
         const double k = 2 * pi * waves / (COLUMNS * APART), expected = 4 * pi * k * exp(-EPS * k) / (POINTS * APART * APART);
         const double generator = growth(device, dp_eieg_generator_loss, &params, k), discriminator = growth(device, dp_eieg_discriminator_loss, &params, k);
         print_message("k = %.3f: generator %.5f, discriminator %.5f, expected -+ %.5f\n", k, generator, discriminator, expected);
-        assert_true(fabs(generator + expected) <= 0.05 * expected && fabs(discriminator - expected) <= 0.05 * expected);
+        assert_true(fabs(generator + expected) <= 0.02 * expected && fabs(discriminator - expected) <= 0.02 * expected);
     }
 }
 

@@ -3,6 +3,7 @@
  * left behind, and right results where it went well. Drivers' own allocations do not fail.
  * Linked with -Wl,--wrap=dp__alloc,--wrap=dp__grow and the static library. */
 #include "suite.h"
+#include "suite/countdown.h"
 
 #include <string.h>
 
@@ -10,17 +11,6 @@ void *__real_dp__alloc(size_t count, size_t size);
 void *__wrap_dp__alloc(size_t count, size_t size);
 bool __real_dp__grow(void *array_pointer, size_t *capacity, size_t needed, size_t size);
 bool __wrap_dp__grow(void *array_pointer, size_t *capacity, size_t needed, size_t size);
-
-static long countdown; /* the allocation that fails, counted from 1; 0: none */
-static bool failed;    /* whether it was reached */
-
-static bool fails(void)
-{
-    if (countdown == 0 || --countdown > 0)
-        return false;
-    failed = true;
-    return true;
-}
 
 void *__wrap_dp__alloc(size_t count, size_t size)
 {
