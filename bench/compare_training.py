@@ -151,7 +151,9 @@ def rate(args, contender, case, images):
     best = 0  # of one thread and of all: on small tensors, or a machine that others use, one may be faster
     for threads in sorted({1, args.threads}):
         done = subprocess.run([sys.executable, os.path.abspath(__file__), "--torch", case, "--threads", str(threads)], capture_output=True,
-                              text=True, check=True)
+                              text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"{case} with PyTorch: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
         best = max(best, float(done.stdout))
     return best
 

@@ -21,8 +21,8 @@ void scores_add(score_list *scores, const char *name, double value, double error
  * `high_quality`, the share of samples within 4 deviations of any. xy: [n, 2]. */
 void scores_modes(score_list *scores, const float *xy, int64_t n, const float *centres, int modes, double deviation);
 
-/* The energy distance and MMD^2 (sum of Gaussians; bandwidths from the median distance) of samples and held-out rows, U-statistics, with standard errors from
- * `parts` disjoint parts of both. False after a message. */
+/* The energy distance and MMD^2 (sum of Gaussians; bandwidths from the median distance) of samples and held-out rows, at most four of these a
+ * sample: U-statistics, with standard errors from ten disjoint parts of both. False after a message. */
 bool scores_distances(dp_device *device, score_list *scores, const float *samples, int64_t n, const float *data, int64_t m,
                       int64_t dim);
 

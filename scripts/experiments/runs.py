@@ -19,6 +19,7 @@ def run(dipole, folder, arguments):
         command = [dipole, *arguments, "--out", folder]
         if os.path.exists(os.path.join(folder, "checkpoint.safetensors")):
             command.append("--resume")
+        os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
         print(" ".join(command), file=sys.stderr)
         if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode != 0:
             sys.exit(f"failed: {' '.join(command)}")
