@@ -385,6 +385,26 @@ static void losses(bench *b)
               &(dp_metric_params){.potential = "energy"}, DP_METRIC_X | DP_METRIC_Y, &both);
 }
 
+static dp_tensor *followed(const bench *b, dp_shape shape)
+{
+    dp_tensor *x = floats(b, shape);
+    dp_require_grad(x);
+    return x;
+}
+
+/* The losses of the two models and their gradients: EIEG's of points in the plane and of features, Atom Modeling's of all pairs. */
+static void models(bench *b)
+{
+    dp_device *device = b->device;
+    static const dp_eieg_params points = {.eps = 0.1}, features = {.s = 1, .eps = 1, .scaled = true};
+    begin(b, "eieg-generator-d2");
+    dp_backward(dp_eieg_generator_loss(device, followed(b, DP_SHAPE(4096, 2)), floats(b, DP_SHAPE(4096, 2)), &points));
+    begin(b, "eieg-discriminator-d16");
+    dp_backward(dp_eieg_discriminator_loss_of(device, followed(b, DP_SHAPE(8192, 16)), 4096, &features));
+    begin(b, "atom");
+    dp_backward(dp_atom_loss(device, followed(b, DP_SHAPE(128, 64, 64)), &(dp_atom_params){0}, NULL));
+}
+
 bool record_cases(recorder *own)
 {
     bench b = {.own = own, .device = own->device};
@@ -401,6 +421,7 @@ bool record_cases(recorder *own)
     many_problems(&b);
     neighbours(&b);
     losses(&b);
+    models(&b);
     begin(&b, "");
     return !b.failed;
 }
